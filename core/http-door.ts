@@ -1,0 +1,109 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** What one request may cost. A door states only what it wants otherwise than {@link DEFAULT_DOOR_LIMITS}. */
+export interface DoorLimits {
+  /** Longest request body, also after it was unpacked: 413 beyond. */
+  readonly bodyBytes: number;
+  /** Bytes of request bodies that the door holds at once, over all its requests: 503 beyond. */
+  readonly heldBytes: number;
+  /** Requests of the door that are read, worked on or written at once: 503 beyond. */
+  readonly requestsInFlight: number;
+  /** Connections to the address; more are closed as they come. */
+  readonly connections: number;
+  /** Longest request head: 431 beyond. */
+  readonly headerBytes: number;
+  /** Time from the first byte to the end of the head: 408 beyond. */
+  readonly headersTimeoutMs: number;
+  /** Time to the end of the body, 408 beyond; and for which a peer may take no byte of its answer. */
+  readonly requestTimeoutMs: number;
+  /** How long a connection without a request stays open. */
+  readonly keepAliveTimeoutMs: number;
+}
+
+export const DEFAULT_DOOR_LIMITS: DoorLimits = Object.freeze({
+  bodyBytes: 1024 * 1024,
+  heldBytes: 256 * 1024 * 1024,
+  requestsInFlight: 10_000,
+  connections: 10_000,
+  headerBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 65_000,
+});
+
+/** Certificate and key of an https door, as PEM text. */
+export interface DoorTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Whose certificates clients may show, with `requestCert`. */
+  readonly ca?: string;
+  /** Only clients with a certificate signed by `ca` get in. */
+  readonly requestCert?: boolean;
+}
+
+/** One request, read whole, as a door gets it. */
+export interface DoorRequest {
+  readonly method: string;
+  /** As sent, without the query: one of the door's paths. */
+  readonly path: string;
+  /** What follows the first `?`, undecoded; empty where there is none. */
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Unpacked if it came as gzip or deflate; empty where there is none. */
+  readonly body: Buffer;
+  /** The peer's address; empty once it has gone. */
+  readonly remote: string;
+  readonly authorization: string | undefined;
+  /**
+   * Aborts when the peer goes away or the door closes (its reason is then a RegistryError `STOPPING`, and an answer is
+   * still delivered). Made when it is first read: requests that never wait don't pay for it.
+   */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Answers a request, now or later: status, a content type or headers, body. Content-Length and Connection are set by
+ * the listener. Only the first call counts; after the peer has gone it does nothing.
+ */
+export type DoorReply = (
+  status: number,
+  headers: Readonly<Record<string, string>> | string,
+  body: string | Buffer,
+) => void;
+
+/** What a transport opens. */
+export interface DoorSpec {
+  /** The plugin that opens it, named in every error. */
+  readonly plugin: string;
+  readonly host: string;
+  /** 0 is any free port, never shared with another door. */
+  readonly port: number;
+  /** The exact paths that this door owns, each beginning with `/`. */
+  readonly paths: readonly string[];
+  /** POST where nothing is said; other methods get 405. */
+  readonly methods?: readonly string[];
+  /** Media types taken, without parameters; none given takes any. A request without Content-Type always passes. */
+  readonly contentTypes?: readonly string[];
+  readonly tls?: DoorTls;
+  /** Host names by which clients may call this door, beside this machine's own names and addresses. */
+  readonly allowedHosts?: readonly string[];
+  /** The operator's word that anyone may call a door bound beyond loopback. */
+  readonly anonymous?: boolean;
+  readonly limits?: Partial<DoorLimits>;
+  /**
+   * Must reply to each request, or the request counts as in flight until its peer goes away. A throw or rejection is
+   * logged and answered with 500.
+   */
+  handle(request: DoorRequest, reply: DoorReply): void;
+}
+
+/** A door that listens. */
+export interface Door {
+  readonly plugin: string;
+  /** Where a client on this machine reaches it, without a path: `http://127.0.0.1:8800`. */
+  readonly url: string;
+  /** What is bound, with the port that was found for 0. */
+  readonly address: { readonly host: string; readonly port: number };
+  /** Refuses new requests, ends waits, lets those in flight finish in their time. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,298 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { RegistryError } from './errors.js';
+import type { DoorSpec } from './http-door.js';
+import type { Doorway } from './http-doorway.js';
+import { Connection, Exchange, type ExchangeContext } from './http-exchange.js';
+import { type Refusal, rawRefusal, refuse, refuseWhileReading } from './http-refuse.js';
+
+/** The limits that hold for an address, not for one of its doors. */
+const ADDRESS_LIMITS = [
+  'connections',
+  'headerBytes',
+  'headersTimeoutMs',
+  'requestTimeoutMs',
+  'keepAliveTimeoutMs',
+] as const;
+
+/** Many clients may come at once, after a network comes back; the system cuts this to its own bound. */
+const BACKLOG = 4096;
+
+/** One bound address, and the doors that share it. */
+export class DoorServer {
+  readonly #first: Doorway;
+  readonly #context: ExchangeContext;
+  readonly #stopTimeoutMs: number;
+  readonly #server: Server;
+  readonly #doorways = new Set<Doorway>();
+  readonly #routes = new Map<string, Doorway>();
+  readonly #connections = new Map<Socket, Connection>();
+  /** As accepted, before TLS: all that has to be closed at the end. */
+  readonly #sockets = new Set<Socket>();
+  readonly #listening: Promise<void>;
+  #drained: Promise<void> | undefined;
+
+  /** Throws `INVALID_ARGUMENT` if the certificate or key cannot be used. */
+  constructor(first: Doorway, context: ExchangeContext, stopTimeoutMs: number) {
+    this.#first = first;
+    this.#context = context;
+    this.#stopTimeoutMs = stopTimeoutMs;
+    this.#server = createServer(first);
+    this.#listen();
+    this.#listening = new Promise((resolve, reject) => {
+      const { host, port } = first.spec;
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
+        this.#server.off('error', reject);
+        // Such as too many open files while accepting: that connection is lost, not the server.
+        this.#server.on('error', (error) => context.onError(`Listening on ${host}:${port}`, error));
+        resolve();
+      });
+    });
+  }
+
+  /** Rejects with what node says if the address cannot be had. */
+  listening(): Promise<void> {
+    return this.#listening;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? this.#first.spec.port;
+  }
+
+  isAt(host: string, port: number): boolean {
+    return this.#first.spec.host === host && this.port === port;
+  }
+
+  /** Throws `DOOR_CONFLICT` if the door cannot share this address with those that it has. */
+  add(doorway: Doorway): void {
+    const { spec } = doorway;
+    const conflict = (text: string) => {
+      const where = `${spec.host}:${spec.port}`;
+      const remedy = 'give one of them another port';
+      return new RegistryError(
+        'DOOR_CONFLICT',
+        `The plugin "${spec.plugin}" cannot share ${where}: ${text}; ${remedy}`,
+      );
+    };
+    const other = this.#first.spec.plugin;
+    if (!isSameTls(spec, this.#first.spec)) throw conflict(`"${other}" has other TLS settings there`);
+    const limit = ADDRESS_LIMITS.find(
+      (name) => spec.limits?.[name] !== undefined && spec.limits[name] !== this.#first.limits[name],
+    );
+    if (limit !== undefined) {
+      throw conflict(
+        `"${other}" has limits.${limit} ${this.#first.limits[limit]}, not ${spec.limits?.[limit]}`,
+      );
+    }
+    for (const path of spec.paths) {
+      const owner = this.#routes.get(path);
+      if (owner !== undefined) throw conflict(`the path ${path} belongs to "${owner.spec.plugin}"`);
+    }
+    this.#doorways.add(doorway);
+    for (const path of spec.paths) this.#routes.set(path, doorway);
+  }
+
+  /** Whether every door here is closing or closed. */
+  isDeserted(): boolean {
+    return [...this.#doorways].every((doorway) => doorway.isClosing);
+  }
+
+  /** Closes one door of several: its requests get 503 until those in flight are over, then its paths are free. */
+  async remove(doorway: Doorway): Promise<void> {
+    this.#endWaits(doorway);
+    const timer = this.#context.clock.setTimer(this.#stopTimeoutMs, () => {
+      for (const { socket, exchanges } of this.#connections.values()) {
+        if ([...exchanges].some((exchange) => exchange.doorway === doorway)) socket.destroy();
+      }
+    });
+    await doorway.idle();
+    timer.cancel();
+    this.#doorways.delete(doorway);
+    for (const path of doorway.spec.paths) this.#routes.delete(path);
+  }
+
+  /** Takes no more connections and requests, lets those in flight finish in their time, closes all that is left. */
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain();
+    return this.#drained;
+  }
+
+  async #drain(): Promise<void> {
+    for (const connection of this.#connections.values()) connection.closeSoon();
+    for (const doorway of this.#doorways) this.#endWaits(doorway);
+    const isListening = await this.#listening.then(
+      () => true,
+      () => false,
+    );
+    if (!isListening) return;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const timer = this.#context.clock.setTimer(this.#stopTimeoutMs, () => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    await closed;
+    timer.cancel();
+  }
+
+  #endWaits(doorway: Doorway): void {
+    doorway.isClosing = true;
+    for (const { exchanges } of this.#connections.values()) {
+      for (const exchange of exchanges) if (exchange.doorway === doorway) exchange.endWait();
+    }
+  }
+
+  #listen(): void {
+    const server = this.#server;
+    const isTls = this.#first.spec.tls !== undefined;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => this.#track(socket));
+    server.on('request', (request, response) => this.#serve(request, response, false));
+    server.on('checkContinue', (request, response) => this.#serve(request, response, true));
+    server.on('checkExpectation', (_request, response) => {
+      refuse(response, { status: 417, text: 'The only expectation met here is 100-continue.' });
+    });
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
+      this.#onBrokenRequest(error, socket as Socket),
+    );
+    server.on('timeout', (socket: Socket) => this.#onSilence(socket));
+  }
+
+  #track(socket: Socket): void {
+    const connection = new Connection(socket);
+    this.#connections.set(socket, connection);
+    // Its TLS handshake ended after the drain began.
+    if (this.#drained !== undefined) connection.closeSoon();
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      for (const exchange of connection.exchanges) exchange.gone();
+    });
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, isContinueAwaited: boolean): void {
+    const connection = this.#connections.get(request.socket);
+    // What follows a refusal or a last answer is not served (RFC 9112 §9.6), and goes with the connection.
+    if (connection === undefined || connection.isClosing) return;
+
+    let path = request.url ?? '';
+    let query = '';
+    let doorway = this.#routes.get(path);
+    if (doorway === undefined) {
+      const mark = path.indexOf('?');
+      if (mark >= 0) {
+        query = path.slice(mark + 1);
+        path = path.slice(0, mark);
+        doorway = this.#routes.get(path);
+      }
+    }
+    const objection = doorway?.objection(request);
+    if (doorway === undefined || objection !== undefined) {
+      const refusal = objection ?? this.#noSuchPath();
+      connection.isClosing = true;
+      connection.newest = undefined;
+      // A peer that awaits our 100 has sent nothing yet.
+      if (isContinueAwaited) refuse(response, refusal);
+      else refuseWhileReading(request, response, refusal, this.#context.clock);
+      return;
+    }
+    if (isContinueAwaited) response.writeContinue();
+    new Exchange(this.#context, doorway, connection, request, response, path, query).begin();
+  }
+
+  #noSuchPath(): Refusal {
+    return { status: 404, text: `Nothing is served here; paths are ${[...this.#routes.keys()].join(', ')}.` };
+  }
+
+  /** What arrives is no HTTP, too long or too slow. */
+  #onBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined || error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const [refusal, reason] = this.#brokenRequest(error);
+    if (connection.newest?.isReading) {
+      connection.newest.refuse(refusal);
+    } else if (connection.exchanges.size > 0 || connection.isClosing) {
+      // An answer to this one now would be taken for that to the request before it.
+      connection.closeSoon();
+    } else {
+      socket.write(rawRefusal(refusal, reason));
+      socket.destroySoon();
+    }
+  }
+
+  #brokenRequest(error: NodeJS.ErrnoException): [Refusal, string] {
+    const { headerBytes, requestTimeoutMs } = this.#first.limits;
+    switch (error.code) {
+      case 'HPE_HEADER_OVERFLOW':
+        return [
+          { status: 431, text: `A request head of at most ${headerBytes} bytes is taken here.` },
+          'Request Header Fields Too Large',
+        ];
+      case 'ERR_HTTP_REQUEST_TIMEOUT':
+        return [
+          { status: 408, text: `A request has to arrive whole within ${requestTimeoutMs} ms.` },
+          'Request Timeout',
+        ];
+      default:
+        return [
+          { status: 400, text: `This is not a well-formed HTTP/1.1 request (${error.code}).` },
+          'Bad Request',
+        ];
+    }
+  }
+
+  /** Nothing went either way for a while: fine while a door works on the oldest request, or its body is timed. */
+  #onSilence(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    const oldest = connection?.exchanges.values().next().value;
+    if (oldest === undefined || oldest.isWriting) socket.destroy();
+  }
+}
+
+function createServer({ spec, limits }: Doorway): Server {
+  const headersTimeout = Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs);
+  const checkingInterval = Math.min(1000, Math.ceil(headersTimeout / 2));
+  const options = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: checkingInterval,
+    // The host rule wants one Host: two, joined, are none.
+    joinDuplicateHeaders: true,
+    requireHostHeader: false,
+  };
+  let server: Server;
+  if (spec.tls === undefined) {
+    server = createHttpServer(options);
+  } else {
+    try {
+      server = createHttpsServer({ ...options, ...spec.tls, handshakeTimeout: limits.headersTimeoutMs });
+    } catch (error) {
+      const text = `The TLS certificate or key of the plugin "${spec.plugin}" cannot be used; expected PEM text that fits together`;
+      throw new RegistryError('INVALID_ARGUMENT', text, { cause: error });
+    }
+  }
+  server.maxConnections = limits.connections;
+  // Called by close: node's own cuts off answers that are not yet written out. Idle ones are closed by `drain`.
+  server.closeIdleConnections = () => {};
+  // Later than the 408 of a peer that is slow to send.
+  server.timeout = limits.requestTimeoutMs + 2 * checkingInterval;
+  return server;
+}
+
+function isSameTls(a: DoorSpec, b: DoorSpec): boolean {
+  const { cert, key, ca, requestCert } = a.tls ?? {};
+  const other = b.tls;
+  return cert === other?.cert && key === other?.key && ca === other?.ca && requestCert === other?.requestCert;
+}
