@@ -1,0 +1,17 @@
+/**
+ * What XML-RPC can say, as JavaScript says it: `<int>`, `<i4>` and `<double>` are numbers, `<i8>` a number where that is
+ * exact and else a bigint, `<dateTime.iso8601>` a Date in UTC, `<base64>` bytes, `<nil/>` null.
+ */
+export type XmlRpcValue =
+  | string
+  | number
+  | boolean
+  | bigint
+  | Date
+  | Uint8Array
+  | null
+  | readonly XmlRpcValue[]
+  | { readonly [member: string]: XmlRpcValue };
+
+/** How deep arrays and structs may lie in each other, read or written. */
+export const MAX_DEPTH = 64;

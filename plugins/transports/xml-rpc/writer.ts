@@ -1,0 +1,185 @@
+import { FAULT_CODES, XmlRpcFault } from './faults.js';
+import { MAX_DEPTH, type XmlRpcValue } from './values.js';
+
+/** What one message may come to. */
+export interface WriterLimits {
+  /** Characters. */
+  length: number;
+}
+
+const LIMITS: WriterLimits = { length: 16 * 1024 * 1024 };
+
+const DECLARATION = '<?xml version="1.0"?>';
+
+const SMALLEST_LONG = -(2n ** 63n);
+const LARGEST_LONG = 2n ** 63n - 1n;
+
+/** Text with none of these is written as it is. All surrogates, so that this needs no u flag and stays fast. */
+const SPECIAL = /[&<>\r\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/;
+/** What is replaced: with the u flag a surrogate matches only where it stands alone. */
+const REPLACED = /[&<>\r\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]/gu;
+const REPLACEMENTS: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '\r': '&#13;',
+};
+
+/**
+ * Writes the answer to a call, well-formed whatever the strings: what XML can't carry becomes U+FFFD. Strings, integers
+ * and the rest carry their type; `<i8>` and `<nil/>`, which not every client reads, are written for a bigint and for null
+ * only. An integer beyond 32 bits is a `<double>`, a double has no exponent, a Date is UTC to the second.
+ *
+ * @throws XmlRpcFault -32603 for a value XML-RPC has no way to say (NaN, a cycle, a function), -32500 for one too long.
+ */
+export function writeResponse(value: XmlRpcValue, limits?: Partial<WriterLimits>): string {
+  const writer = new Writer(`${DECLARATION}<methodResponse><params>`, limits);
+  writer.param(value);
+  return writer.end('</params></methodResponse>');
+}
+
+/** Writes a fault as the answer to a call; `code` is an integer of 32 bits. */
+export function writeFault(code: number, message: string): string {
+  return (
+    `${DECLARATION}<methodResponse><fault><value><struct>` +
+    `<member><name>faultCode</name><value><int>${code}</int></value></member>` +
+    `<member><name>faultString</name><value><string>${escaped(message)}</string></value></member>` +
+    '</struct></value></fault></methodResponse>'
+  );
+}
+
+/** Writes a call. @throws XmlRpcFault as {@link writeResponse}. */
+export function writeCall(
+  method: string,
+  params: readonly XmlRpcValue[],
+  limits?: Partial<WriterLimits>,
+): string {
+  const writer = new Writer(
+    `${DECLARATION}<methodCall><methodName>${escaped(method)}</methodName><params>`,
+    limits,
+  );
+  for (const param of params) writer.param(param);
+  return writer.end('</params></methodCall>');
+}
+
+class Writer {
+  private out: string;
+  private readonly maxLength: number;
+
+  constructor(start: string, limits: Partial<WriterLimits> | undefined) {
+    this.out = start;
+    this.maxLength = limits?.length ?? LIMITS.length;
+  }
+
+  param(value: XmlRpcValue): void {
+    this.out += '<param>';
+    this.value(value, 0);
+    this.out += '</param>';
+  }
+
+  end(end: string): string {
+    if (this.out.length > this.maxLength) throw tooLong(this.maxLength);
+    return this.out + end;
+  }
+
+  private value(value: XmlRpcValue, depth: number): void {
+    // Within the depth allowed a value can still hold itself 2^64 times; this ends it.
+    if (this.out.length > this.maxLength) throw tooLong(this.maxLength);
+    switch (typeof value) {
+      case 'string':
+        this.out += `<value><string>${escaped(value)}</string></value>`;
+        return;
+      case 'number':
+        this.out +=
+          value === (value | 0)
+            ? `<value><int>${value}</int></value>`
+            : `<value><double>${decimal(value)}</double></value>`;
+        return;
+      case 'boolean':
+        this.out += value ? '<value><boolean>1</boolean></value>' : '<value><boolean>0</boolean></value>';
+        return;
+      case 'bigint':
+        if (value < SMALLEST_LONG || value > LARGEST_LONG) throw unsayable('an integer beyond 64 bits');
+        this.out += `<value><i8>${value}</i8></value>`;
+        return;
+      case 'object':
+        this.object(value, depth);
+        return;
+      default:
+        throw unsayable(typeof value);
+    }
+  }
+
+  private object(value: (XmlRpcValue & object) | null, depth: number): void {
+    if (value === null) {
+      this.out += '<value><nil/></value>';
+    } else if (value instanceof Date) {
+      this.out += `<value><dateTime.iso8601>${dateTime(value)}</dateTime.iso8601></value>`;
+    } else if (value instanceof Uint8Array) {
+      this.out += `<value><base64>${base64(value)}</base64></value>`;
+    } else if (depth >= MAX_DEPTH) {
+      throw unsayable(`what lies more than ${MAX_DEPTH} arrays and structs deep, or holds itself,`);
+    } else if (Array.isArray(value)) {
+      this.array(value, depth + 1);
+    } else {
+      this.struct(value as { readonly [member: string]: XmlRpcValue }, depth + 1);
+    }
+  }
+
+  private array(items: readonly XmlRpcValue[], depth: number): void {
+    this.out += '<value><array><data>';
+    for (const item of items) this.value(item, depth);
+    this.out += '</data></array></value>';
+  }
+
+  private struct(members: { readonly [member: string]: XmlRpcValue }, depth: number): void {
+    this.out += '<value><struct>';
+    for (const name of Object.keys(members)) {
+      this.out += `<member><name>${escaped(name)}</name>`;
+      this.value(members[name] as XmlRpcValue, depth);
+      this.out += '</member>';
+    }
+    this.out += '</struct></value>';
+  }
+}
+
+function escaped(text: string): string {
+  return SPECIAL.test(text) ? text.replace(REPLACED, (found) => REPLACEMENTS[found] ?? '\ufffd') : text;
+}
+
+/** The shortest decimal that reads back as the same number, the exponent that JavaScript may write resolved. */
+function decimal(value: number): string {
+  if (!Number.isFinite(value)) throw unsayable(String(value));
+  const text = String(value);
+  const mark = text.indexOf('e');
+  if (mark < 0) return text;
+  const sign = value < 0 ? '-' : '';
+  const digits = text.slice(sign.length, mark).replace('.', '');
+  const exponent = Number(text.slice(mark + 1));
+  // Up to 17 digits, and JavaScript writes an exponent from 1e21 on and below 1e-6 only: the point is never among them.
+  return exponent < 0
+    ? `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`
+    : `${sign}${digits}${'0'.repeat(exponent + 1 - digits.length)}`;
+}
+
+/** `20250131T23:59:59`, the form that every client reads. */
+function dateTime(date: Date): string {
+  const year = date.getUTCFullYear();
+  if (!(year >= 0 && year <= 9999)) throw unsayable('a date outside the years 0 to 9999');
+  return date.toISOString().slice(0, 19).replaceAll('-', '');
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+function unsayable(what: string): XmlRpcFault {
+  return new XmlRpcFault(FAULT_CODES.INTERNAL, `${what} can't be said in XML-RPC`);
+}
+
+function tooLong(length: number): XmlRpcFault {
+  return new XmlRpcFault(
+    FAULT_CODES.APPLICATION,
+    `the message is longer than ${length} characters; ask for less at once`,
+  );
+}
