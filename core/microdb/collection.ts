@@ -1,0 +1,175 @@
+import { arrange, type FindOptions } from './arrange.js';
+import { BucketView, type Rows } from './bucket.js';
+import type { CompleteDefinition } from './definition.js';
+import { MicroDBError } from './errors.js';
+import type { Feed } from './feed.js';
+import type { Key, KeyPart, Scalar } from './key.js';
+import type { Query } from './query.js';
+import { acceptRecord, patchRecord, type WriteOptions } from './record.js';
+import { UniqueIndex } from './record-index.js';
+import { search, wholeAnswer } from './search.js';
+import type { Table } from './table.js';
+
+/** How a query is answered: by which index ('primary' is the key, null none), and how many records it looks at. */
+export interface Explanation {
+  readonly index: string | null;
+  readonly examined: number;
+}
+
+/**
+ * Records of one kind, found by primary key, by index and by query. Every record handed out is the stored one itself,
+ * deeply frozen, so that a read costs no copy. Each write outside of a batch is a commit of its own.
+ */
+export class Collection<R extends object> {
+  readonly #table: Table<R>;
+  readonly #feed: Feed;
+
+  /** Made by `MicroDB.collection`. */
+  constructor(table: Table<R>, feed: Feed) {
+    this.#table = table;
+    this.#feed = feed;
+  }
+
+  get name(): string {
+    return this.#table.name;
+  }
+
+  get definition(): CompleteDefinition {
+    return this.#table.definition;
+  }
+
+  get size(): number {
+    return this.#table.records.size;
+  }
+
+  /** All records in the order of insertion; one that is replaced keeps its place. */
+  [Symbol.iterator](): IterableIterator<R> {
+    return this.#table.records.values();
+  }
+
+  /** The record with this primary key, given as its parts. Throws INVALID_QUERY where they are no key. */
+  get(...key: readonly KeyPart[]): R | undefined {
+    return this.#table.records.get(this.#table.keyFrom(key));
+  }
+
+  /** The record with these values of a unique index. Throws INVALID_QUERY for an index that is not there or not unique. */
+  getBy(indexName: string, ...values: readonly Scalar[]): R | undefined {
+    const index = this.#table.index(indexName);
+    if (index instanceof UniqueIndex) return index.get(this.#table.valueIn(index, values));
+    throw new MicroDBError(
+      'INVALID_QUERY',
+      `The index "${indexName}" of "${this.name}" is not unique; use by("${indexName}", …) for all its records.`,
+    );
+  }
+
+  /**
+   * The records with these values of an index, in the order they came to them, without a copy: a view to iterate over at
+   * once. A record with a list in the field is found by `find` only.
+   */
+  by(indexName: string, ...values: readonly Scalar[]): Rows<R> {
+    const index = this.#table.index(indexName);
+    return new BucketView(index.rows(this.#table.valueIn(index, values)));
+  }
+
+  /** How many records {@link by} would give. */
+  countBy(indexName: string, ...values: readonly Scalar[]): number {
+    const index = this.#table.index(indexName);
+    return index.count(this.#table.valueIn(index, values));
+  }
+
+  /** The values of an index on one field that any record has, without a copy. Throws INVALID_QUERY for other indexes. */
+  valuesOf(indexName: string): Iterable<Scalar> {
+    const index = this.#table.index(indexName);
+    if (index.fields.length === 1) return index.values();
+    throw new MicroDBError(
+      'INVALID_QUERY',
+      `The index "${indexName}" of "${this.name}" is on several fields; valuesOf takes one on a single field.`,
+    );
+  }
+
+  /** The records a query asks for, in an array of the caller's own. Throws INVALID_QUERY. */
+  find(query: Query = {}, options?: FindOptions): R[] {
+    const whole = options === undefined ? wholeAnswer(this.#table, query) : undefined;
+    if (whole !== undefined) return whole;
+    const { found } = search(this.#table, query);
+    return options === undefined ? [...found] : arrange(this.#table, found, options);
+  }
+
+  /** How many records a query asks for. Throws INVALID_QUERY. */
+  count(query: Query = {}): number {
+    const { plan, found } = search(this.#table, query);
+    if (plan.isExact) return plan.count;
+    let count = 0;
+    for (const _ of found) count++;
+    return count;
+  }
+
+  /** How {@link find} would go about a query. Throws INVALID_QUERY. */
+  explain(query: Query = {}): Explanation {
+    const { plan } = search(this.#table, query);
+    return { index: plan.index, examined: plan.count };
+  }
+
+  /** Adds a record and gives back what is stored. Throws INVALID_RECORD; DUPLICATE_KEY where its key is taken. */
+  insert(value: R, options?: WriteOptions): R {
+    const record = acceptRecord(this.#table, value, options);
+    const key = this.#table.keyOf(record);
+    if (this.#table.records.has(key)) this.#table.refuseDuplicateKey(record);
+    return this.#commit(key, undefined, record, options?.revision);
+  }
+
+  /** Adds a record, or puts it in the place of the one with its key. Throws INVALID_RECORD, DUPLICATE_KEY. */
+  put(value: R, options?: WriteOptions): R {
+    const record = acceptRecord(this.#table, value, options);
+    const key = this.#table.keyOf(record);
+    return this.#commit(key, this.#table.records.get(key), record, options?.revision);
+  }
+
+  /**
+   * Replaces the members of a record that the patch names (the whole member, at any depth); one given as undefined is
+   * removed. Throws NOT_FOUND; INVALID_RECORD, also where the key would change; DUPLICATE_KEY.
+   */
+  update(key: KeyPart | readonly KeyPart[], patch: Partial<R>, options?: { readonly revision?: number }): R {
+    const found = this.#table.keyFrom(Array.isArray(key) ? key : [key]);
+    const previous = this.#table.records.get(found);
+    const next = patchRecord(this.#table, found, previous, patch);
+    return this.#commit(found, previous, next, options?.revision);
+  }
+
+  /** Removes a record and gives it back; undefined where there was none. */
+  remove(...key: readonly KeyPart[]): R | undefined {
+    const found = this.#table.keyFrom(key);
+    const previous = this.#table.records.get(found);
+    if (previous !== undefined) this.#commit(found, previous, undefined, undefined);
+    return previous;
+  }
+
+  /**
+   * Puts a deeply frozen record as part of a state that is restored from elsewhere: no commit, and no watcher hears of
+   * it. See `MicroDB.startAt`. Throws DUPLICATE_KEY, INVALID_BATCH.
+   */
+  load(record: R): void {
+    this.#feed.checkFree();
+    const key = this.#table.keyOf(record);
+    const previous = this.#table.records.get(key);
+    this.#table.checkUnique(record, previous);
+    this.#table.apply(key, previous, record);
+  }
+
+  /** Takes a record out again that `load` had put there. */
+  unload(...key: readonly KeyPart[]): void {
+    this.#feed.checkFree();
+    const found = this.#table.keyFrom(key);
+    const previous = this.#table.records.get(found);
+    if (previous !== undefined) this.#table.apply(found, previous, undefined);
+  }
+
+  /** A batch of one. Everything that can refuse it comes before the first thing that changes. */
+  #commit<N extends R | undefined>(key: Key, previous: R | undefined, next: N, given: number | undefined): N {
+    if (next !== undefined) this.#table.checkUnique(next, previous);
+    const revision = this.#feed.nextRevision(given);
+    this.#table.apply(key, previous, next);
+    this.#feed.publishOne(revision, this.#table, previous, next);
+    return next;
+  }
+}

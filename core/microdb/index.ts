@@ -1,0 +1,16 @@
+export type { FindOptions } from './arrange.js';
+export type { Batch, BatchCollection } from './batch.js';
+export type { Rows } from './bucket.js';
+export type { Change, Compacted } from './change.js';
+export type { Collection, Explanation } from './collection.js';
+export { type Command, commandSchema } from './command.js';
+export type { CollectionDefinition, CompleteDefinition, IndexDefinition } from './definition.js';
+export { MICRODB_ERROR_CODES, MicroDBError, type MicroDBErrorCode } from './errors.js';
+export type { CommandAnswer, CommandResult } from './execute.js';
+export type { ChangeFilter, Watch, WatchCallback } from './feed.js';
+export type { Json, JsonObject } from './json.js';
+export type { KeyPart, Scalar } from './key.js';
+export { MicroDB, type MicroDBOptions } from './microdb.js';
+export type { Query } from './query.js';
+export type { WriteOptions } from './record.js';
+export type { CollectionSnapshot, Snapshot } from './snapshot.js';

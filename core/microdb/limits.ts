@@ -1,0 +1,29 @@
+/** How deep a record may nest; the record itself is depth 1. */
+export const MAX_DEPTH = 64;
+/** How many values (members and elements, at every depth) one record may hold. */
+export const MAX_VALUES = 100_000;
+/** Characters in the name of a collection, index or field, and in one part of a primary key. */
+export const MAX_NAME_LENGTH = 128;
+export const MAX_KEY_PART_LENGTH = 1024;
+/** Collections in a database, indexes of a collection, fields of a key, an index or a sort. */
+export const MAX_COLLECTIONS = 1024;
+export const MAX_INDEXES = 32;
+export const MAX_FIELDS = 8;
+/** Depth and number of values of one query; characters of one `$regex`. */
+export const MAX_QUERY_DEPTH = 32;
+export const MAX_QUERY_VALUES = 20_000;
+export const MAX_REGEX_LENGTH = 256;
+/** Index entries one query may ask for (the product of its `$in` lists) before a scan is the better plan. */
+export const MAX_PROBES = 10_000;
+/** Changes kept for `changes({ since })` unless told otherwise, and the most that may be asked for. */
+export const DEFAULT_RING_SIZE = 10_000;
+export const MAX_RING_SIZE = 10_000_000;
+export const MAX_WATCHERS = 10_000;
+/** Commits that watchers may cause from inside their callbacks before it is taken for a loop. */
+export const MAX_CHAINED_COMMITS = 100_000;
+/** Records the JSON API's `find` answers unless told otherwise, and at most. */
+export const DEFAULT_COMMAND_LIMIT = 1000;
+export const MAX_COMMAND_LIMIT = 10_000;
+/** Values in one command of the JSON API, and commands in one batch of it. */
+export const MAX_COMMAND_VALUES = 1_000_000;
+export const MAX_BATCH_COMMANDS = 10_000;

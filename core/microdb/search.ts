@@ -1,0 +1,44 @@
+import { MicroDBError, show } from './errors.js';
+import { isPlainObject } from './json.js';
+import { isScalar } from './key.js';
+import { type Plan, planQuery } from './plan.js';
+import { compileQuery, type Query } from './query.js';
+import type { Table } from './table.js';
+
+/** The plan for a query, and what it finds. Throws INVALID_QUERY at once, not when iterated. */
+export function search<R extends object>(
+  table: Table<R>,
+  query: Query,
+): { plan: Plan<R>; found: Iterable<R> } {
+  checkIsQuery(query);
+  const plan = planQuery(table, query);
+  if (plan.isExact) return { plan, found: plan.candidates };
+  return { plan, found: filter(plan.candidates, compileQuery(query)) };
+}
+
+/** The answer to `{ field: scalar }` from an index on that field: the most common query, at a tenth of a plan's cost. */
+export function wholeAnswer<R extends object>(table: Table<R>, query: Query): R[] | undefined {
+  let only: string | undefined;
+  for (const field in query) {
+    if (only !== undefined) return undefined;
+    only = field;
+  }
+  if (only === undefined) return undefined;
+  const value = query[only];
+  const index = table.indexOnField(only);
+  return isScalar(value) && index?.lists.size === 0 ? index.toArray(value) : undefined;
+}
+
+/** Throws INVALID_QUERY where a query is no object, which a plan would stumble over. */
+export function checkIsQuery(query: Query): void {
+  if (isPlainObject(query)) return;
+  throw new MicroDBError(
+    'INVALID_QUERY',
+    `The query is ${show(query)}; expected an object such as { name: "a" }.`,
+  );
+}
+
+/** Those records that pass the test. */
+export function* filter<R>(records: Iterable<R>, test: (record: R) => boolean): Iterable<R> {
+  for (const record of records) if (test(record)) yield record;
+}
