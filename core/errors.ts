@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   STORE_CORRUPT: 'The data folder holds something other than what was written.',
   STORE_VERSION: 'The data folder was written by a newer version.',
   STOPPING: 'The registry is stopping and takes no new calls.',
+  CHECKER_FAILED: 'A checker threw, or answered something that is no verdict.',
   SPAWN_FAILED: 'A program could not be started.',
   UNREACHABLE: 'The registry did not answer.',
   INTERNAL: 'A fault of Rollcall itself. Please report it.',

@@ -1,0 +1,80 @@
+/**
+ * The public surface: all that a plugin, or a program that embeds a registry, may import. Rollcall's own plugins use
+ * nothing else.
+ */
+export { type Awaitable, andThen, isPromise } from './awaitable.js';
+export { type Clock, systemClock, type Timer } from './clock.js';
+export type { ConfigInput } from './config.js';
+export { ERROR_CODES, type ErrorCode, messageOf, RegistryError } from './errors.js';
+export type { TapCall, TapOptions } from './guard.js';
+export type {
+  AccessAnswer,
+  AccessRequest,
+  AnsweredCall,
+  CommitContext,
+  CommittedEvent,
+  Demand,
+  PluginHooks,
+  ProcessEvent,
+  RecordChange,
+  Silence,
+  SpawnRequest,
+  VerdictEvent,
+} from './hooks.js';
+export type { Door, DoorReply, DoorRequest, DoorSpec } from './http-listener.js';
+export { deepFreeze, type Json, type JsonObject } from './json.js';
+export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
+export { MemoryStore } from './memory-store.js';
+export { nearest } from './nearest.js';
+export {
+  type Checker,
+  type CheckTarget,
+  type Collection,
+  definePlugin,
+  defineStore,
+  type Exit,
+  type Operation,
+  type OperationCall,
+  type PluginApi,
+  type RegistryPlugin,
+  type SpawnedInstance,
+  type Spawner,
+  type SpawnInput,
+  type StoreApi,
+  type StorePlugin,
+  type Verdict,
+} from './plugin.js';
+export { createRegistry, type Registry, type RegistryOptions } from './registry.js';
+export { describeIssues, duration, parseArgument } from './schema.js';
+export {
+  type CheckSpec,
+  type Opinion,
+  type ServiceRecord,
+  STATUS_CODES,
+  STATUSES,
+  type Status,
+  statusOfCode,
+} from './servicedb/record.js';
+export {
+  instanceName,
+  LIMITS,
+  parsePlainRequest,
+  type RegisterInput,
+  type RegisterRequest,
+  serviceName,
+} from './servicedb/request.js';
+export type { Lookup, ServiceDB } from './servicedb/servicedb.js';
+export {
+  type By,
+  type Change,
+  type Commit,
+  type CommitOutcome,
+  type FeedCommit,
+  failedPrecondition,
+  type Precondition,
+  type PreconditionView,
+  type Store,
+  type StoredEntry,
+  type StoreReader,
+  type StoreState,
+} from './store.js';

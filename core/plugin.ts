@@ -1,0 +1,192 @@
+import type { z } from 'zod';
+import type { Awaitable } from './awaitable.js';
+import type { Clock } from './clock.js';
+import type { Hooks, PluginHooks } from './hooks.js';
+import type { Door, DoorSpec } from './http-listener.js';
+import type { Json, JsonObject } from './json.js';
+import type { Logger } from './logger.js';
+import type { ServiceRecord, Status } from './servicedb/record.js';
+import type { ServiceDB } from './servicedb/servicedb.js';
+import type { By, Store } from './store.js';
+
+/** A plugin: a name, the schema of its options, and what it does when it is set up. See docs/write-a-plugin.md. */
+export interface RegistryPlugin<Options extends z.ZodType = z.ZodType> {
+  /** Unique among the loaded plugins; it stands in every message about this one. */
+  readonly name: string;
+  /** What the options may say. Without one, no options are taken. Unknown keys are refused. */
+  readonly options?: Options;
+  /** Capabilities that others may need, such as `monitor`. */
+  readonly provides?: readonly string[];
+  /** Capabilities without which this plugin is of no use: the boot stops where one is missing. */
+  readonly needs?: readonly string[];
+  /** Called once. What it opens it hands to `api.onDispose`, at once, so that half a setup can be undone. */
+  setup(api: PluginApi, options: z.output<Options>): Awaitable<void>;
+}
+
+/** A store as a plugin: it is made before all others are set up. */
+export interface StorePlugin<Options extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  readonly options?: Options;
+  create(api: StoreApi, options: z.output<Options>): Awaitable<Store>;
+}
+
+/** Gives a plugin its types. It does nothing else. */
+export function definePlugin<Options extends z.ZodType>(
+  plugin: RegistryPlugin<Options>,
+): RegistryPlugin<Options> {
+  return plugin;
+}
+
+/** Gives a store plugin its types. It does nothing else. */
+export function defineStore<Options extends z.ZodType>(plugin: StorePlugin<Options>): StorePlugin<Options> {
+  return plugin;
+}
+
+/** What a store may use. */
+export interface StoreApi {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A path relative to the folder of the config file, made absolute. */
+  resolvePath(path: string): string;
+}
+
+/** What is probed: an address, and the record behind it where there is one. */
+export interface CheckTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly record?: ServiceRecord;
+}
+
+/** The outcome of one check. */
+export interface Verdict {
+  readonly status: Extract<Status, 'running' | 'degraded' | 'error'>;
+  /** What it saw, in a line. */
+  readonly output: string;
+  readonly latencyMs: number;
+}
+
+/** Knows how to probe. One that throws gives no verdict: something is wrong with the checker, not with the target. */
+export interface Checker<Options extends z.ZodType = z.ZodType> {
+  /** What a check spec says: `kind: 'tcp'`. One owner a kind. */
+  readonly kind: string;
+  readonly options: Options;
+  /** Must end soon after `signal` aborts. */
+  check(request: { target: CheckTarget; options: z.output<Options>; signal: AbortSignal }): Promise<Verdict>;
+}
+
+/** One instance to be started. */
+export interface SpawnInput<Spec> {
+  readonly service: string;
+  /** Unique; also given to the program as INSTANCE_ID. */
+  readonly instance: string;
+  readonly spec: Spec;
+  /** The port the program is to listen on, also given as PORT. */
+  readonly port: number;
+  readonly env: { readonly [name: string]: string };
+  /** The file that takes what the program prints, where the spawner can. Its folder exists. */
+  readonly logFile: string;
+  /** Aborts when the start is given up. */
+  readonly signal: AbortSignal;
+}
+
+/** How a started instance ended. An adopted one, which is no child, has neither. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** One started instance in a spawner's hands. */
+export interface SpawnedInstance {
+  /** All that `adopt` gets after a restart. */
+  readonly ref: JsonObject;
+  readonly host: string;
+  readonly port: number;
+  readonly pid?: number;
+  /** Resolves, and never rejects, when the instance is no more. */
+  readonly exited: Promise<Exit>;
+  /** Sends a signal (`SIGTERM`, `SIGKILL`) to all of the instance. Does nothing once it has ended. */
+  stop(signal: NodeJS.Signals): Awaitable<void>;
+}
+
+/** Knows how to start and stop one instance. */
+export interface Spawner<Spec extends z.ZodType = z.ZodType> {
+  /** What a service's spec says: `spawner: 'process'`. One owner a kind. */
+  readonly kind: string;
+  /** What else the spec may say. */
+  readonly spec: Spec;
+  /** Starts one. Rejects, with nothing left running, when it can't. */
+  spawn(input: SpawnInput<z.output<Spec>>): Promise<SpawnedInstance>;
+  /** Takes up one that an earlier registry started; undefined when it no longer runs. Never another that looks alike. */
+  adopt(ref: JsonObject): Promise<SpawnedInstance | undefined>;
+}
+
+/** What a caller of an operation is, and how long it waits. */
+export interface OperationCall {
+  readonly by: By;
+  readonly signal: AbortSignal;
+}
+
+/** Something every door and the command line serve: `ps`, `restart`. */
+export interface Operation<Params extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  /** One line for help texts. */
+  readonly summary: string;
+  /** Named where a door has names; in this order where it has positions. */
+  readonly params: Params;
+  /** What it does, for access rules. */
+  readonly verb: 'read' | 'register' | 'status' | 'unregister' | 'spawn' | 'admin';
+  run(params: z.output<Params>, call: OperationCall): Awaitable<Json>;
+}
+
+/** A plugin's own documents, stored as durably as records are. */
+export interface Collection<T> {
+  get(key: string): T | undefined;
+  entries(): Iterable<readonly [key: string, value: T]>;
+  /** Resolves once it is stored. Rejects with a STORE_ error or INVALID_ARGUMENT. */
+  put(key: string, value: T): Promise<void>;
+  /** Resolves to whether there was one. */
+  remove(key: string): Promise<boolean>;
+}
+
+/** What a plugin may do. Everything it taps, contributes or opens is taken back when it is disposed of. */
+export interface PluginApi {
+  /** The plugin's name. */
+  readonly name: string;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Aborts when the plugin is disposed of. */
+  readonly signal: AbortSignal;
+  /** Tap these, in setup only. */
+  readonly hooks: PluginHooks;
+  /** Fire these: what happens in plugins, and what they must ask before they act. */
+  readonly fire: Pick<Hooks, 'verdict' | 'spawned' | 'exited' | 'answered' | 'authorize' | 'beforeSpawn'>;
+  readonly services: ServiceDB;
+  /** Runs when the plugin is disposed of; the last one given runs first. */
+  onDispose(dispose: () => Awaitable<void>): void;
+  /** A path relative to the folder of the config file, made absolute. */
+  resolvePath(path: string): string;
+
+  addChecker<Options extends z.ZodType>(checker: Checker<Options>): void;
+  addSpawner<Spec extends z.ZodType>(spawner: Spawner<Spec>): void;
+  addOperation<Params extends z.ZodObject>(operation: Operation<Params>): void;
+  collection<Schema extends z.ZodObject>(name: string, schema: Schema): Collection<z.output<Schema>>;
+
+  /**
+   * Runs a contributed checker. It rejects where no plugin offers the kind, the options don't fit, or the checker
+   * throws; a target that does not answer in `timeoutMs` is a verdict, `error`.
+   */
+  check(
+    kind: string,
+    target: CheckTarget,
+    call: { options?: unknown; timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Verdict>;
+  /** The contributed spawners by kind. All are there once hook `start` fires. */
+  readonly spawners: ReadonlyMap<string, Spawner>;
+  readonly checkers: ReadonlyMap<string, Checker>;
+  readonly operations: ReadonlyMap<string, Operation>;
+
+  /** Opens an HTTP door, in hook `listen`. It is closed when the registry stops. */
+  listen(door: Omit<DoorSpec, 'plugin'>): Promise<Door>;
+  /** The doors that listen now. */
+  readonly doors: readonly Door[];
+}

@@ -1,0 +1,152 @@
+import type { Clock } from '../clock.js';
+import type { Silence } from '../hooks.js';
+import type { Logger } from '../logger.js';
+import { Leases } from './leases.js';
+import { MassSilence, type MassSilenceOptions } from './mass-silence.js';
+import { instanceKey, isSilent, type ServiceRecord } from './record.js';
+
+/** How long after a failed removal it is tried again. */
+const RETRY_MS = 10_000;
+
+/** What expiry asks of ServiceDB, whose records it watches over and does not write. */
+export interface ExpiryParts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly forgetAfterMs: number;
+  readonly massSilence: MassSilenceOptions;
+  record(key: string): ServiceRecord | undefined;
+  /** Whether this server checks and expires the instance. */
+  isOurs(record: ServiceRecord): boolean;
+  countInstances(): number;
+  /** Its lease has ended: it is to be in error. */
+  onMissed(record: ServiceRecord): void;
+  /** It has been silent for `forgetAfterMs`: it is to be removed. */
+  onForgotten(record: ServiceRecord): Promise<void>;
+  onSilence(silence: Silence): void;
+}
+
+/**
+ * What becomes of our instances that fall silent (DESIGN §4): a lease that ends makes an error, an error that lasts is
+ * forgotten, and nothing is forgotten while many are silent at once. All of it lives in memory: a new start gives
+ * every lease a fresh term.
+ */
+export class Expiry {
+  readonly #parts: ExpiryParts;
+  readonly #leases: Leases;
+  /** Leases that have ended, until what they leased is forgotten. */
+  readonly #forgetting: Leases;
+  readonly #silence: MassSilence;
+
+  constructor(parts: ExpiryParts) {
+    this.#parts = parts;
+    this.#leases = new Leases(parts.clock, (key) => this.#missed(key));
+    this.#forgetting = new Leases(parts.clock, (key) => this.#forget(key));
+    this.#silence = new MassSilence({
+      ...parts.massSilence,
+      clock: parts.clock,
+      countInstances: () => parts.countInstances(),
+      onTurn: (silence) => this.#turned(silence),
+    });
+  }
+
+  /** Whether it is answered although it is silent: it fell silent with many others. */
+  isStale(record: ServiceRecord): boolean {
+    return this.#silence.isOn && isSilent(record) && this.#silence.has(keyOf(record));
+  }
+
+  /** An instance that has a lease speaks. */
+  renew(key: string, ttlMs: number): void {
+    this.#leases.set(key, ttlMs);
+  }
+
+  /** A record was put. */
+  watchOver(record: ServiceRecord, previous: ServiceRecord | undefined): void {
+    const { isOurs } = this.#parts;
+    if (!isOurs(record)) {
+      if (previous !== undefined && isOurs(previous)) this.letGo(previous);
+      return;
+    }
+    const { ttlMs } = record;
+    const former = previous !== undefined && isOurs(previous) ? previous : undefined;
+    if (ttlMs !== former?.ttlMs) {
+      const key = keyOf(record);
+      if (ttlMs === undefined) this.#drop(key);
+      else this.renew(key, ttlMs);
+    }
+    if (former === undefined) return;
+    const silent = isSilent(record);
+    if (silent === isSilent(former)) return;
+    if (silent) this.#silence.fell(keyOf(record));
+    else this.#silence.rose(keyOf(record));
+  }
+
+  /** A record is gone, or no longer ours. */
+  letGo(record: ServiceRecord): void {
+    const key = keyOf(record);
+    this.#drop(key);
+    this.#silence.rose(key);
+  }
+
+  close(): void {
+    this.#leases.close();
+    this.#forgetting.close();
+    this.#silence.close();
+  }
+
+  #drop(key: string): void {
+    this.#leases.drop(key);
+    this.#forgetting.drop(key);
+  }
+
+  /** The record of a lease, if it still has one and is ours. */
+  #leased(key: string): ServiceRecord | undefined {
+    const record = this.#parts.record(key);
+    return record?.ttlMs !== undefined && this.#parts.isOurs(record) ? record : undefined;
+  }
+
+  #missed(key: string): void {
+    const record = this.#leased(key);
+    if (record === undefined) return;
+    this.#forgetting.set(key, this.#parts.forgetAfterMs);
+    this.#parts.onMissed(record);
+  }
+
+  #forget(key: string): void {
+    const record = this.#leased(key);
+    // It may have come back meanwhile: a heartbeat costs less if it leaves that to be found out here.
+    if (record === undefined || this.#leases.has(key)) return;
+    if (this.#silence.isOn) {
+      // Nobody is removed while many are silent: look again later.
+      this.#forgetting.set(key, this.#parts.massSilence.windowMs);
+      return;
+    }
+    const { name, instance, reason } = record;
+    const { logger, onForgotten } = this.#parts;
+    onForgotten(record).then(
+      () => logger.info({ service: name, instance }, `Forgot "${name}" (${instance}): ${reason}.`),
+      (error) => {
+        const fields = { service: name, instance, err: error };
+        logger.error(fields, `"${name}" (${instance}) could not be forgotten yet.`);
+        this.#forgetting.set(key, RETRY_MS);
+      },
+    );
+  }
+
+  #turned(silence: Silence): void {
+    const { isOn, silent, total } = silence;
+    const { logger, onSilence } = this.#parts;
+    if (isOn) {
+      logger.error(
+        { silent, total },
+        `Mass silence: ${silent} of ${total} instances fell silent at once. It is more likely that the network, or this registry, is ill: nothing is removed until it clears, and lookups also answer those, marked stale.`,
+      );
+    } else {
+      logger.warn({ silent, total }, `Mass silence has ended; ${silent} instances of it are silent still.`);
+    }
+    onSilence(silence);
+  }
+}
+
+function keyOf({ name, instance }: ServiceRecord): string {
+  return instanceKey(name, instance);
+}

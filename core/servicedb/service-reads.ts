@@ -1,0 +1,103 @@
+import { RegistryError } from '../errors.js';
+import { type Collection, type FindOptions, MicroDBError, type Query } from '../microdb/index.js';
+import type { ServiceRecord } from './record.js';
+
+/** The instances a caller may use, and, in mass silence, those that fell silent in it, as they were last known. */
+export interface Lookup {
+  readonly records: readonly ServiceRecord[];
+  readonly stale: readonly ServiceRecord[];
+}
+
+const NONE: readonly ServiceRecord[] = Object.freeze([]);
+
+/** What can be asked of the service records. All of it answers from memory, and copies no record. */
+export abstract class ServiceReads {
+  /** Whose turn it is among the instances of a name. */
+  readonly #turns = new Map<string, number>();
+
+  protected abstract get records(): Collection<ServiceRecord>;
+
+  /** Whether a record is to be answered although it is silent. */
+  protected abstract isStale(record: ServiceRecord): boolean;
+
+  /** A name has no instances any more. */
+  protected endTurns(name: string): void {
+    this.#turns.delete(name);
+  }
+
+  get(id: number): ServiceRecord | undefined {
+    return this.records.getBy('id', id);
+  }
+
+  instance(name: string, instance: string): ServiceRecord | undefined {
+    return this.records.get(name, instance);
+  }
+
+  /** All instances of a name, whatever their status. */
+  instances(name: string): Iterable<ServiceRecord> {
+    return this.records.by('name', name);
+  }
+
+  /** The names of all services, each with its number of instances. */
+  *names(): Iterable<{ name: string; instances: number }> {
+    for (const name of this.records.valuesOf('name')) {
+      yield { name: String(name), instances: this.records.countBy('name', name) };
+    }
+  }
+
+  /** Records by a JSON query (docs/microdb.md). INVALID_QUERY. */
+  find(query: Query = {}, options: FindOptions = {}): readonly ServiceRecord[] {
+    return asInvalidQuery(() => this.records.find(query, options));
+  }
+
+  count(query?: Query): number {
+    return query === undefined ? this.records.size : asInvalidQuery(() => this.records.count(query));
+  }
+
+  /** Every record, one after another; changes made meanwhile may or may not be met. */
+  traverse(): Iterable<ServiceRecord> {
+    return this.records;
+  }
+
+  /** The instances of a name that may be called: the running ones; where none runs, the degraded ones. */
+  lookup(name: string, query?: Query): Lookup {
+    const all = query === undefined ? this.instances(name) : this.find({ $and: [{ name }, query] });
+    const running: ServiceRecord[] = [];
+    const degraded: ServiceRecord[] = [];
+    const stale: ServiceRecord[] = [];
+    for (const record of all) {
+      if (record.status === 'running') running.push(record);
+      else if (record.status === 'degraded') degraded.push(record);
+      else if (this.isStale(record)) stale.push(record);
+    }
+    return { records: running.length > 0 ? running : degraded, stale: stale.length > 0 ? stale : NONE };
+  }
+
+  /** One instance of a name that may be called, another at each call. */
+  next(name: string): ServiceRecord | undefined {
+    const { records, stale } = this.lookup(name);
+    return this.#turn(name, records.length > 0 ? records : stale);
+  }
+
+  /** One instance of a name, of any status, another at each call. */
+  nextOfAny(name: string): ServiceRecord | undefined {
+    return this.#turn(name, [...this.instances(name)]);
+  }
+
+  #turn(name: string, records: readonly ServiceRecord[]): ServiceRecord | undefined {
+    if (records.length < 2) return records[0];
+    const turn = this.#turns.get(name) ?? 0;
+    this.#turns.set(name, turn + 1);
+    return records[turn % records.length];
+  }
+}
+
+function asInvalidQuery<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof MicroDBError)
+      throw new RegistryError('INVALID_QUERY', error.message, { cause: error });
+    throw error;
+  }
+}

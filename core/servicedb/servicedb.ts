@@ -1,0 +1,387 @@
+import { type Awaitable, isPromise } from '../awaitable.js';
+import type { Catalogue, Draft } from '../catalogue.js';
+import type { Clock } from '../clock.js';
+import { messageOf, RegistryError } from '../errors.js';
+import type { Hooks, RecordChange } from '../hooks.js';
+import type { Logger } from '../logger.js';
+import type { Collection, MicroDB } from '../microdb/index.js';
+import type { By, FeedCommit, Store } from '../store.js';
+import { type Changes, changesSince, cursorAt } from './changes-since.js';
+import { Demands } from './demands.js';
+import { Drafts, type Which } from './drafts.js';
+import { Expiry } from './expiry.js';
+import { fireHooks } from './fire-hooks.js';
+import { IdBlock } from './id-block.js';
+import {
+  instanceKey,
+  mergeRecord,
+  type Opinion,
+  registrationOf,
+  type ServiceRecord,
+  type Status,
+  type Voice,
+} from './record.js';
+import { saysTheSame, toRegistration } from './registration.js';
+import {
+  parseAmendedRequest,
+  parseRegisterRequest,
+  type RegisterInput,
+  type RegisterRequest,
+} from './request.js';
+import { ServiceReads } from './service-reads.js';
+import { ServiceShelf } from './service-shelf.js';
+
+export interface ServiceDBOptions {
+  /** How long an instance whose lease ended is kept as `error` before it is removed. */
+  readonly forgetAfterMs: number;
+  readonly massSilenceShare: number;
+  readonly massSilenceWindowMs: number;
+  readonly massSilenceMaxMs: number;
+  /** More instances than this are refused. */
+  readonly maxInstances: number;
+}
+
+export type { Changes } from './changes-since.js';
+export type { Which } from './drafts.js';
+export type { Lookup } from './service-reads.js';
+
+const INTERNAL: By = Object.freeze({ who: 'registry', door: 'internal' });
+/** Fewer than this are never a mass. */
+const LEAST_MASS = 5;
+/** What a heartbeat, and what a registration, takes back. */
+const HEARTBEAT: readonly Voice[] = ['lease'];
+const REGISTER: readonly Voice[] = ['lease', 'exited'];
+
+/**
+ * The service records: the only writer of them (DESIGN §4). Reads answer from memory and copy nothing. Writes answer
+ * once they are stored: at once where the store keeps them in memory, else by a promise.
+ */
+export class ServiceDB extends ServiceReads {
+  readonly #shelf: ServiceShelf;
+  readonly #db: MicroDB;
+  readonly #catalogue: Catalogue;
+  readonly #hooks: Hooks;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #options: ServiceDBOptions;
+  readonly #ids: IdBlock;
+  readonly #drafts: Drafts;
+  readonly #expiry: Expiry;
+  readonly #demands: Demands;
+
+  constructor(parts: {
+    db: MicroDB;
+    catalogue: Catalogue;
+    store: Pick<Store, 'reserveIds'>;
+    hooks: Hooks;
+    clock: Clock;
+    logger: Logger;
+    options: ServiceDBOptions;
+  }) {
+    const { db, catalogue, hooks, clock, options } = parts;
+    super();
+    this.#db = db;
+    this.#catalogue = catalogue;
+    this.#hooks = hooks;
+    this.#clock = clock;
+    this.#logger = parts.logger;
+    this.#options = options;
+    this.#shelf = new ServiceShelf(db, (changes, commit) => this.#changed(changes, commit));
+    catalogue.addShelf(this.#shelf);
+    this.#ids = new IdBlock(parts.store);
+    this.#drafts = new Drafts(catalogue, this.#shelf);
+    this.#demands = new Demands(hooks, clock);
+    this.#expiry = new Expiry({
+      clock,
+      logger: parts.logger,
+      forgetAfterMs: options.forgetAfterMs,
+      massSilence: {
+        share: options.massSilenceShare,
+        least: LEAST_MASS,
+        windowMs: options.massSilenceWindowMs,
+        maxMs: options.massSilenceMaxMs,
+      },
+      record: (key) => this.#shelf.record(key),
+      isOurs: (record) => record.home === this.home,
+      countInstances: () => this.records.size,
+      onMissed: ({ name, instance, ttlMs }) => {
+        const reason = `no heartbeat within ${ttlMs} ms`;
+        this.#observe(instanceKey(name, instance), 'lease', { status: 'error', reason });
+      },
+      onForgotten: async ({ name, id, instance }) => void (await this.unregister(name, { id, instance })),
+      onSilence: (silence) => hooks.silence.call(silence),
+    });
+  }
+
+  protected override get records(): Collection<ServiceRecord> {
+    return this.#shelf.records;
+  }
+
+  protected override isStale(record: ServiceRecord): boolean {
+    return this.#expiry.isStale(record);
+  }
+
+  /** The stable id of this server, which checks and expires the records that name it as `home`. */
+  get home(): string {
+    return this.#catalogue.state.home;
+  }
+
+  /** Where the feed is: give it to `changesSince` later. Opaque. */
+  get cursor(): string {
+    return cursorAt(this.#catalogue.state.epoch, this.#db);
+  }
+
+  /** Replay has ended: every lease gets one fresh term, since nobody could heartbeat meanwhile. */
+  opened(): void {
+    this.#shelf.endLoad();
+    for (const record of this.records) this.#expiry.watchOver(record, undefined);
+  }
+
+  /** Callers that wait for a service are told that the registry stops. */
+  endWaits(): void {
+    this.#demands.close();
+  }
+
+  close(): void {
+    this.#expiry.close();
+    this.#demands.close();
+  }
+
+  // Writes.
+
+  /**
+   * Registers an instance, or renews it under the same id where (name, instance) is known; without an instance name it
+   * is `host:port`. INVALID_ARGUMENT, REFUSED (a policy plugin), LIMIT_REACHED, STORE_…
+   */
+  register(
+    input: RegisterInput,
+    options: { by?: By; owner?: string; managed?: Opinion } = {},
+  ): Awaitable<ServiceRecord> {
+    return this.registerParsed(parseRegisterRequest(input), options);
+  }
+
+  /** `register` for a door that has parsed the request already. */
+  registerParsed(
+    request: RegisterRequest,
+    options: { by?: By; owner?: string; managed?: Opinion } = {},
+  ): Awaitable<ServiceRecord> {
+    if (!this.#hooks.register.isTapped) return this.#register(request, options);
+    return this.#hooks.register
+      .promise(request)
+      .then((amended) => this.#register(parseAmendedRequest(amended, request), options));
+  }
+
+  /** Removes instances of a name; answers how many. None is no error. */
+  unregister(name: string, which: Which & { by?: By } = {}): Awaitable<number> {
+    return this.#catalogue.write(
+      () => {
+        const gone = this.#drafts.matching(name, which);
+        return { changes: gone.flatMap((one) => this.#drafts.removal(one)), answer: () => gone.length };
+      },
+      which.by ?? INTERNAL,
+      'durable',
+    );
+  }
+
+  /** What instances of a name say of themselves; answers how many there are. It counts as a heartbeat. */
+  updateStatus(name: string, status: Status, which: Which & { by?: By } = {}): Awaitable<number> {
+    const { by = INTERNAL } = which;
+    return this.#catalogue.write(
+      () => {
+        const matching = this.#drafts.matching(name, which);
+        const changes: Draft[] = [];
+        for (const one of matching) {
+          const key = instanceKey(name, one.instance);
+          if (one.ttlMs !== undefined) this.#expiry.renew(key, one.ttlMs);
+          if (one.reported === status) continue;
+          const updatedAt = this.#clock.now();
+          changes.push(this.#drafts.put(key, registrationOf({ ...one, reported: status, updatedAt })));
+        }
+        const answer = () => {
+          for (const { instance } of matching) this.#isAlive(instanceKey(name, instance), HEARTBEAT, by);
+          return matching.length;
+        };
+        return { changes, answer };
+      },
+      by,
+      'durable',
+    );
+  }
+
+  /** Renews the leases of instances of a name; answers how many instances there are, leased or not. Nothing is stored. */
+  heartbeat(name: string, which: Which & { by?: By } = {}): number {
+    let count = 0;
+    for (const record of this.instances(name)) {
+      const { id, instance } = record;
+      if ((which.id ?? id) !== id || (which.instance ?? instance) !== instance) continue;
+      count += 1;
+      if (record.ttlMs === undefined) continue;
+      const key = instanceKey(name, instance);
+      this.#expiry.renew(key, record.ttlMs);
+      this.#isAlive(key, HEARTBEAT, which.by ?? INTERNAL);
+    }
+    return count;
+  }
+
+  /** What the supervisor says of an instance it runs; undefined: nothing against it. Answers whether there is one. */
+  manage(
+    name: string,
+    instance: string,
+    opinion: Opinion | undefined,
+    by: By = INTERNAL,
+  ): Awaitable<boolean> {
+    const key = instanceKey(name, instance);
+    return this.#catalogue.write(
+      () => {
+        const isThere = this.#drafts.registration(key) !== undefined;
+        const changes = isThere ? this.#drafts.opinion(key, 'managed', opinion) : [];
+        return { changes, answer: () => isThere };
+      },
+      by,
+      'durable',
+    );
+  }
+
+  /**
+   * The instance has ended for certain: it is gone from lookups before this returns, whatever the disk does. To be
+   * followed by `unregister`. Answers whether there is one.
+   */
+  exited(name: string, instance: string, reason: string): boolean {
+    return this.#observe(instanceKey(name, instance), 'exited', { status: 'stopped', reason });
+  }
+
+  /** What checks say of an instance; undefined: nothing against it. Applied before this returns, whatever the disk does. */
+  observe(name: string, instance: string, opinion: Opinion | undefined): boolean {
+    return this.#observe(instanceKey(name, instance), 'check', opinion);
+  }
+
+  // Waits and watches; the plain reads are in ServiceReads.
+
+  /**
+   * One instance that may be called; where there is none, one is asked for and waited for, at most `waitMs`
+   * (default 30 s). Rejects with NO_INSTANCE, LIMIT_REACHED, STOPPING.
+   */
+  async resolve(
+    name: string,
+    options: { waitMs?: number; signal?: AbortSignal } = {},
+  ): Promise<ServiceRecord> {
+    return this.next(name) ?? this.#demands.wait(name, options.waitMs ?? 30_000, options.signal);
+  }
+
+  /** What came after a cursor; without one, only the cursor of now. */
+  changesSince(cursor: string | undefined): Changes {
+    return changesSince(cursor, this.#catalogue.state.epoch, this.#db, this.records.name);
+  }
+
+  // Within.
+
+  #register(
+    request: RegisterRequest,
+    options: { by?: By; owner?: string; managed?: Opinion },
+  ): Awaitable<ServiceRecord> {
+    const { by = INTERNAL, owner = by.door, managed } = options;
+    const { name, instance = `${request.host}:${request.port}` } = request;
+    const key = instanceKey(name, instance);
+    if (this.#drafts.registration(key) === undefined) {
+      const isReady = this.#ids.ready();
+      if (isPromise(isReady)) return isReady.then(() => this.#register(request, options));
+    }
+    let id: number | undefined;
+    return this.#catalogue.write(
+      () => {
+        const current = this.#drafts.registration(key);
+        const isNews = current === undefined || !saysTheSame(current, request, owner, this.home);
+        let registration = current;
+        const changes: Draft[] = [];
+        if (registration === undefined || isNews) {
+          if (current === undefined) id ??= this.#newId();
+          const now = this.#clock.now();
+          registration = toRegistration(request, instance, {
+            id: current?.id ?? id ?? 0,
+            owner,
+            home: this.home,
+            registeredAt: current?.registeredAt ?? now,
+            updatedAt: now,
+          });
+          changes.push(this.#drafts.put(key, registration));
+        }
+        if (current !== undefined && request.ttlMs !== undefined) this.#expiry.renew(key, request.ttlMs);
+        if (managed !== undefined) changes.push(...this.#drafts.opinion(key, 'managed', managed));
+        const answer = () => {
+          this.#isAlive(key, REGISTER, by);
+          // Removed again by the time its caller is answered, it is shown as it was registered.
+          return this.#shelf.record(key) ?? mergeRecord(registration, 0, undefined, this.#catalogue.revision);
+        };
+        return { changes, answer };
+      },
+      by,
+      'durable',
+    );
+  }
+
+  #newId(): number {
+    const { maxInstances } = this.#options;
+    if (this.#drafts.hasRoom(maxInstances)) return this.#ids.take();
+    throw new RegistryError(
+      'LIMIT_REACHED',
+      `${maxInstances} instances are registered, which is the limit; raise services.maxInstances, or unregister some.`,
+    );
+  }
+
+  /**
+   * What is observed of an instance, applied before this returns. Answers whether there is one: as long as the feed has
+   * not passed its registration, or once its removal is queued, nothing can be said of it.
+   */
+  #observe(key: string, voice: Voice, opinion: Opinion | undefined): boolean {
+    let isThere = false;
+    this.#speak(() => {
+      isThere = this.#shelf.record(key) !== undefined && this.#drafts.registration(key) !== undefined;
+      return isThere ? this.#drafts.opinion(key, voice, opinion) : [];
+    }, INTERNAL);
+    return isThere;
+  }
+
+  /**
+   * An instance has spoken: what its silence had said against it is taken back. That is observed health, and so a commit
+   * of its own: in a durable one, still on its way to the disk, it would undo what is observed meanwhile.
+   */
+  #isAlive(key: string, against: readonly Voice[], by: By): void {
+    const voices = this.#shelf.record(key)?.voices;
+    if (voices === undefined || against.every((voice) => voices[voice] === undefined)) return;
+    this.#speak(() => against.flatMap((voice) => this.#drafts.opinion(key, voice, undefined)), by);
+  }
+
+  /** Stores what is volatile. The store applies it at once; how it gets to the disk is no concern of the caller. */
+  #speak(say: () => readonly Draft[], by: By): void {
+    const failed = (error: unknown) =>
+      this.#logger.error({ err: error }, `Observed health was not stored: ${messageOf(error)}`);
+    try {
+      const end = this.#catalogue.write(() => ({ changes: say(), answer: () => undefined }), by, 'volatile');
+      if (isPromise(end)) end.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** The feed has delivered changes of records: first what ServiceDB itself keeps of them, then the hooks. */
+  #changed(changes: readonly RecordChange[], commit: FeedCommit): void {
+    for (const { record, previous } of changes) {
+      if (record !== undefined) this.#appeared(record, previous);
+      else if (previous !== undefined) this.#disappeared(previous);
+    }
+    fireHooks(this.#hooks, changes, commit);
+  }
+
+  #appeared(record: ServiceRecord, previous: ServiceRecord | undefined): void {
+    this.#expiry.watchOver(record, previous);
+    if (!this.#demands.has(record.name)) return;
+    // Not the record itself: a later commit may be in memory already.
+    const found = this.next(record.name);
+    if (found !== undefined) this.#demands.answer(found);
+  }
+
+  #disappeared(record: ServiceRecord): void {
+    this.#expiry.letGo(record);
+    if (this.records.countBy('name', record.name) === 0) this.endTurns(record.name);
+  }
+}

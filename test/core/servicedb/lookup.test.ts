@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { makeServiceDB } from '../../support/make-servicedb.js';
+
+const HOST = { host: '10.0.0.1', port: 9000 };
+
+async function three() {
+  const made = await makeServiceDB();
+  for (const instance of ['a', 'b', 'c']) await made.services.register({ ...HOST, name: 'echo', instance });
+  const lookedUp = () => made.services.lookup('echo').records.map(({ instance }) => instance);
+  return { ...made, lookedUp };
+}
+
+describe('lookup', () => {
+  it('answers the running instances; where none runs, the degraded ones; and no others', async () => {
+    const { services, lookedUp } = await three();
+    expect(lookedUp()).toEqual(['a', 'b', 'c']);
+    await services.updateStatus('echo', 'degraded', { instance: 'a' });
+    expect(lookedUp()).toEqual(['b', 'c']);
+    await services.updateStatus('echo', 'stopped', { instance: 'b' });
+    services.observe('echo', 'c', { status: 'error', reason: 'x' });
+    expect(lookedUp()).toEqual(['a']);
+    await services.manage('echo', 'a', { status: 'draining', reason: 'x' });
+    expect(services.lookup('echo')).toEqual({ records: [], stale: [] });
+    expect(services.lookup('nobody')).toEqual({ records: [], stale: [] });
+  });
+
+  it('takes a query on top of the name', async () => {
+    const { services } = await three();
+    await services.register({ ...HOST, name: 'echo', instance: 'd', zone: 'z', tags: ['blue'] });
+    await services.register({ ...HOST, name: 'other', zone: 'z' });
+    const found = (query: object) =>
+      services.lookup('echo', query as never).records.map((one) => one.instance);
+    expect(found({ zone: 'z' })).toEqual(['d']);
+    expect(found({ tags: 'blue' })).toEqual(['d']);
+    expect(found({ name: 'other' })).toEqual([]);
+    expect(() => services.lookup('echo', { port: { $nope: 1 } })).toThrow(
+      expect.objectContaining({ code: 'INVALID_QUERY' }),
+    );
+  });
+});
+
+describe('taking turns', () => {
+  it('goes round those that run, and any where it does not matter', async () => {
+    const { services } = await three();
+    const four = (next: 'next' | 'nextOfAny') =>
+      Array.from({ length: 6 }, () => services[next]('echo')?.instance).toSorted();
+    expect(four('next')).toEqual(['a', 'a', 'b', 'b', 'c', 'c']);
+    await services.updateStatus('echo', 'stopped', { instance: 'a' });
+    expect(four('next')).toEqual(['b', 'b', 'b', 'c', 'c', 'c']);
+    await services.updateStatus('echo', 'stopped');
+    expect(services.next('echo')).toBeUndefined();
+    expect(four('nextOfAny')).toEqual(['a', 'a', 'b', 'b', 'c', 'c']);
+    expect(services.nextOfAny('nobody')).toBeUndefined();
+  });
+});
+
+describe('reading', () => {
+  it('by id, by name and instance, by name', async () => {
+    const { services } = await three();
+    const b = services.instance('echo', 'b');
+    expect(services.get(2)).toBe(b);
+    expect(services.get(99)).toBeUndefined();
+    expect(services.instance('echo', 'x')).toBeUndefined();
+    expect([...services.instances('echo')]).toHaveLength(3);
+    expect([...services.instances('nobody')]).toEqual([]);
+  });
+
+  it('by query: find and count agree, and a bad query is INVALID_QUERY', async () => {
+    const { services } = await three();
+    await services.register({ ...HOST, name: 'other', port: 1 });
+    expect(services.count()).toBe(4);
+    expect(services.count({ port: { $gt: 80 } })).toBe(3);
+    expect(services.find({ port: { $gt: 80 } }, { sort: { instance: -1 }, limit: 1 })[0]?.instance).toBe('c');
+    expect(services.find()).toHaveLength(4);
+    const invalid = expect.objectContaining({ code: 'INVALID_QUERY' });
+    expect(() => services.find({ $where: 'x' })).toThrow(invalid);
+    expect(() => services.count({ port: { $bad: 1 } })).toThrow(invalid);
+    expect(() => services.find(7 as never)).toThrow(invalid);
+    expect(() => services.find({}, { limit: -1 })).toThrow(invalid);
+  });
+
+  it('everything in one pass, and the names with how many instances each has', async () => {
+    const { services } = await three();
+    await services.register({ ...HOST, name: 'other' });
+    expect([...services.traverse()].map(({ name }) => name)).toEqual(['echo', 'echo', 'echo', 'other']);
+    expect([...services.names()]).toEqual([
+      { name: 'echo', instances: 3 },
+      { name: 'other', instances: 1 },
+    ]);
+    await services.unregister('other');
+    expect([...services.names()]).toEqual([{ name: 'echo', instances: 3 }]);
+  });
+
+  it('goes on while records change', async () => {
+    const { services } = await three();
+    const met: string[] = [];
+    for (const { instance } of services.instances('echo')) {
+      met.push(instance);
+      await services.unregister('echo', { instance });
+    }
+    expect(met).toEqual(['a', 'b', 'c']);
+    expect(services.count()).toBe(0);
+  });
+});
