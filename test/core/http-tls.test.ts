@@ -7,21 +7,15 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { DoorSpec } from '../../core/http-listener.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { closeAll, serve } from '../support/http-door.js';
+import { needs } from '../support/needs.js';
 
 afterEach(closeAll);
 
 const hello: DoorSpec['handle'] = (_, reply) => reply(200, 'text/plain', 'hello');
 
-const hasOpenssl = (() => {
-  try {
-    execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
+const openssl = needs('openssl', 'version');
 
-describe.skipIf(!hasOpenssl)('a door with TLS (needs openssl)', () => {
+describe.skipIf(!openssl.isMet)(`a door with TLS${openssl.note}`, () => {
   let folder: string;
   let tls: { cert: string; key: string };
 
