@@ -1,0 +1,184 @@
+import {
+  type AccessRequest,
+  type Awaitable,
+  type By,
+  type DoorReply,
+  type DoorRequest,
+  isPromise,
+  type Json,
+  type Operation,
+  type PluginApi,
+  parseArgument,
+  RegistryError,
+} from '../../../core/index.js';
+import { FAULT_CODES, faultOf, XmlRpcFault } from './faults.js';
+import { createIntrospection, type MethodTable } from './introspection.js';
+import { type Caller, checkParams, type Method } from './method.js';
+import { createMethods } from './methods.js';
+import { readMethodCall } from './reader.js';
+import type { XmlRpcValue } from './values.js';
+import { writeFault, writeResponse } from './writer.js';
+
+const XML = 'text/xml';
+
+/** Answers XML-RPC calls: reads one, runs it, writes its answer. Whatever is wrong with a call, the answer is a fault. */
+export class XmlRpcDoor implements MethodTable {
+  readonly #api: PluginApi;
+  readonly #methods = new Map<string, Method>();
+  /** The methods of operations, which plugins may contribute until every setup is done. */
+  readonly #contributed = new Map<Operation, Method>();
+
+  constructor(api: PluginApi) {
+    this.#api = api;
+    for (const method of [...createMethods(api), ...createIntrospection(this)])
+      this.#methods.set(method.name, method);
+  }
+
+  names(): readonly string[] {
+    return [...new Set([...this.#methods.keys(), ...this.#api.operations.keys()])].sort();
+  }
+
+  get(name: string): Method | undefined {
+    const method = this.#methods.get(name);
+    if (method !== undefined) return method;
+    const operation = this.#api.operations.get(name);
+    if (operation === undefined) return undefined;
+    let contributed = this.#contributed.get(operation);
+    if (contributed === undefined) {
+      contributed = methodOf(operation);
+      this.#contributed.set(operation, contributed);
+    }
+    return contributed;
+  }
+
+  call(name: string, params: readonly XmlRpcValue[], caller: Caller): Awaitable<XmlRpcValue> {
+    const method = this.get(name);
+    if (method === undefined) {
+      throw new XmlRpcFault(
+        FAULT_CODES.METHOD_NOT_FOUND,
+        `there is no method "${name.slice(0, 100)}"; system.listMethods lists them`,
+      );
+    }
+    checkParams(method, params);
+    return this.#api.fire.authorize.isTapped
+      ? this.#callAuthorized(method, params, caller)
+      : method.run(params, caller);
+  }
+
+  /** One request of the HTTP door. Stays synchronous as long as nothing has to be waited for. */
+  handle(request: DoorRequest, reply: DoorReply): void {
+    const began = this.#api.fire.answered.isTapped ? this.#api.clock.monotonic() : undefined;
+    let method = '';
+    const fail = (error: unknown) => this.#fail(error, method, began, reply);
+    try {
+      const call = readMethodCall(request.body);
+      method = call.method;
+      const answer = this.call(method, call.params, new HttpCaller(request, request.remote));
+      if (isPromise(answer)) answer.then((value) => this.#answer(value, method, began, reply)).catch(fail);
+      else this.#answer(answer, method, began, reply);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  #answer(value: XmlRpcValue, method: string, began: number | undefined, reply: DoorReply): void {
+    reply(200, XML, writeResponse(value));
+    if (began !== undefined) this.#tell(method, undefined, began);
+  }
+
+  #fail(error: unknown, method: string, began: number | undefined, reply: DoorReply): void {
+    const { code, message } = faultOf(error);
+    if (!(error instanceof XmlRpcFault) && !(error instanceof RegistryError)) {
+      this.#api.logger.error({ method, err: error }, `The call of "${method}" failed within the registry.`);
+    }
+    reply(200, XML, writeFault(code, message));
+    if (began !== undefined) this.#tell(method, code, began);
+  }
+
+  #tell(method: string, fault: number | undefined, began: number): void {
+    const durationMs = this.#api.clock.monotonic() - began;
+    this.#api.fire.answered.call({ door: 'xml-rpc', method, fault, durationMs });
+  }
+
+  async #callAuthorized(
+    method: Method,
+    params: readonly XmlRpcValue[],
+    caller: Caller,
+  ): Promise<XmlRpcValue> {
+    const { remote, authorization } = caller;
+    const service =
+      method.parameters[0]?.name === 'name' && typeof params[0] === 'string' ? params[0] : undefined;
+    const access: AccessRequest = {
+      door: 'xml-rpc',
+      verb: method.verb,
+      service,
+      method: method.name,
+      remote,
+      authorization,
+    };
+    const answer = await this.#api.fire.authorize.promise(access);
+    if (answer?.allow !== true) {
+      throw new RegistryError(
+        'UNAUTHORIZED',
+        answer?.reason ?? `Nothing allows ${method.name} to this caller.`,
+      );
+    }
+    return method.run(params, caller.as(answer.who));
+  }
+}
+
+/** The caller of one request. A class, since an object literal with a getter costs a microsecond each time. */
+class HttpCaller implements Caller {
+  readonly #request: DoorRequest;
+  readonly by: By;
+
+  constructor(request: DoorRequest, who: string) {
+    this.#request = request;
+    this.by = { who, door: 'xml-rpc' };
+  }
+
+  as(who: string): Caller {
+    return new HttpCaller(this.#request, who);
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+
+  get remote(): string {
+    return this.#request.remote;
+  }
+
+  get authorization(): string | undefined {
+    return this.#request.authorization;
+  }
+}
+
+/** An operation, whose parameters have names, as a method, whose parameters have positions. */
+function methodOf(operation: Operation): Method {
+  const names = Object.keys(operation.params.shape);
+  return {
+    name: operation.name,
+    help: operation.summary,
+    parameters: names.map((name) => ({
+      name,
+      types: ['undef'],
+      isOptional: operation.params.shape[name]?.safeParse(undefined).success === true,
+    })),
+    returns: ['undef'],
+    verb: operation.verb,
+    async run(params, { by, signal }) {
+      const named = Object.fromEntries(params.map((value, index) => [names[index], value]));
+      const result = await operation.run(parseArgument(operation.params, named), { by, signal });
+      return withoutNulls(result) ?? '';
+    },
+  };
+}
+
+/** Stock clients need not know `<nil/>`: members that are null are left out. */
+function withoutNulls(value: Json): XmlRpcValue {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => withoutNulls(item) ?? '');
+  const members = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
+  return Object.fromEntries(members.map(([name, member]) => [name, withoutNulls(member as Json)]));
+}
