@@ -1,0 +1,131 @@
+import { type By, type Commit, type JsonObject, RegistryError } from '../../../core/index.js';
+import type { DiskFile } from './disk.js';
+
+/** The format that is written, and the newest that is read. */
+export const FORMAT_VERSION = 1;
+
+export type FileKind = 'journal' | 'snapshot';
+
+/** The revisions given to the commits of the record before: first, count, first, count, … */
+export type Runs = readonly number[];
+
+type StoredChange = readonly [collection: string, key: string, value: JsonObject | null];
+/** One commit. Its revision stands in the next record, since the feed gives it only once the commit is on disk. */
+export type StoredCommit = readonly [who: string, door: string, changes: readonly StoredChange[]];
+type StoredVolatile = readonly [revision: number, who: string, door: string, ...change: StoredChange];
+
+/** Begins a journal, or stands in it where the store was opened or closed. */
+export interface StateRecord {
+  readonly state: 'begin' | 'open' | 'close';
+  readonly given?: Runs;
+  readonly epoch: string;
+  readonly home: string;
+  readonly revision: number;
+  readonly nextId: number;
+  /** In `begin`: the journal before, and where its last record ended. */
+  readonly after?: { readonly journal: number; readonly end: number };
+}
+
+/** What was written at one time. */
+export interface BatchRecord {
+  readonly given?: Runs;
+  readonly volatile?: readonly StoredVolatile[];
+  readonly commits?: readonly StoredCommit[];
+  readonly nextId?: number;
+}
+
+export type JournalRecord = StateRecord | BatchRecord;
+
+/** A snapshot is one `snapshot` record, `entries` records, and one `end` record that counts the entries. */
+export type SnapshotRecord =
+  | { readonly snapshot: number }
+  | {
+      readonly entries: readonly (readonly [
+        collection: string,
+        key: string,
+        revision: number,
+        value: JsonObject,
+      ])[];
+    }
+  | { readonly end: number };
+
+/** The line every file begins with. */
+export function firstLine(kind: FileKind): string {
+  return `rollcall-${kind} ${FORMAT_VERSION}\n`;
+}
+
+/** Checks the first line and gives its length. Throws STORE_CORRUPT, or STORE_VERSION for one of a newer version. */
+export async function readFirstLine(file: DiskFile, kind: FileKind, name: string): Promise<number> {
+  const begin = Buffer.alloc(64);
+  const text = begin.toString('latin1', 0, await file.read(begin, 0));
+  const match = /^rollcall-(journal|snapshot) (\d{1,9})\n/.exec(text);
+  if (match === null || match[1] !== kind)
+    throw corrupt(name, 0, `it does not begin with "rollcall-${kind}"`);
+  if (Number(match[2]) > FORMAT_VERSION) {
+    throw new RegistryError(
+      'STORE_VERSION',
+      `${name} has format ${match[2]}, and this version of Rollcall reads formats up to ${FORMAT_VERSION}. Use the version that wrote it, or a newer one.`,
+    );
+  }
+  if (Number(match[2]) < 1) throw corrupt(name, 0, 'there is no format 0');
+  return match[0].length;
+}
+
+/** The error for what can't be read, with what to do. */
+export function corrupt(name: string, at: number, what: string, cause?: unknown): RegistryError {
+  return new RegistryError(
+    'STORE_CORRUPT',
+    `${name} is damaged at byte ${at}: ${what}. Nothing was changed. Check the disk, then restore the data folder from a backup, or move it away to begin with an empty catalogue.`,
+    { cause },
+  );
+}
+
+export function encodeCommit(commit: Commit): string {
+  const changes = commit.changes.map(({ collection, key, value }): StoredChange => [collection, key, value]);
+  return JSON.stringify([commit.by.who, commit.by.door, changes] satisfies StoredCommit);
+}
+
+export function encodeVolatile(
+  revision: number,
+  by: By,
+  change: { collection: string; key: string; value: JsonObject | null },
+): string {
+  const stored: StoredVolatile = [revision, by.who, by.door, change.collection, change.key, change.value];
+  return JSON.stringify(stored);
+}
+
+/** A batch record, put together of commits that were encoded before. */
+export function encodeBatch(batch: {
+  readonly given: readonly number[];
+  readonly volatile: readonly string[];
+  readonly commits: readonly string[];
+  readonly nextId: number | undefined;
+}): string {
+  const members: string[] = [];
+  if (batch.given.length > 0) members.push(`"given":${JSON.stringify(toRuns(batch.given))}`);
+  if (batch.volatile.length > 0) members.push(`"volatile":[${batch.volatile.join(',')}]`);
+  if (batch.commits.length > 0) members.push(`"commits":[${batch.commits.join(',')}]`);
+  if (batch.nextId !== undefined) members.push(`"nextId":${batch.nextId}`);
+  return `{${members.join(',')}}`;
+}
+
+/** Rising revisions, as runs. */
+export function toRuns(revisions: readonly number[]): Runs {
+  const runs: number[] = [];
+  let next: number | undefined;
+  for (const revision of revisions) {
+    if (revision === next) runs[runs.length - 1] = (runs.at(-1) ?? 0) + 1;
+    else runs.push(revision, 1);
+    next = revision + 1;
+  }
+  return runs;
+}
+
+export function fromRuns(runs: Runs): number[] {
+  const revisions: number[] = [];
+  for (let at = 0; at + 1 < runs.length; at += 2) {
+    const first = runs[at] ?? 0;
+    for (let offset = 0; offset < (runs[at + 1] ?? 0); offset += 1) revisions.push(first + offset);
+  }
+  return revisions;
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { defineStore } from '../../../core/index.js';
+import { FileStore } from './file-store.js';
+
+/** The store that keeps everything in a folder of this machine. */
+export default defineStore({
+  name: 'file',
+  options: z.strictObject({
+    path: z.string().min(1).max(4_096).default('./data'),
+    snapshotBytes: z
+      .number()
+      .int()
+      .min(2 ** 16)
+      .max(2 ** 40)
+      .default(2 ** 26),
+  }),
+  create: (api, { path, snapshotBytes }) =>
+    new FileStore({ path: api.resolvePath(path), snapshotBytes, clock: api.clock, logger: api.logger }),
+});

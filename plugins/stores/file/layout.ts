@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { RegistryError } from '../../../core/index.js';
+import type { Disk } from './disk.js';
+import type { FileKind } from './format.js';
+
+/** What lies in a data folder. Snapshot n holds all that happened before journal n began, and perhaps later things. */
+export interface Layout {
+  /** The newest snapshot. */
+  readonly snapshot: number | undefined;
+  /** The journals to be replayed over it, oldest first. */
+  readonly journals: readonly number[];
+  /** Names of files that no longer count: half-written ones, and what a newer snapshot has replaced. */
+  readonly leftovers: readonly string[];
+}
+
+export function fileName(kind: FileKind, number: number): string {
+  return `${kind}-${number}.log`;
+}
+
+/** Files are written under this name, and get their own only once they are whole and on disk. */
+export function draftName(kind: FileKind, number: number): string {
+  return `${fileName(kind, number)}.tmp`;
+}
+
+/** Sorts a data folder's files. Throws STORE_CORRUPT where a journal is missing. */
+export async function readLayout(disk: Disk, folder: string): Promise<Layout> {
+  const files = (await disk.list(folder)).flatMap((name) => {
+    const match = /^(journal|snapshot)-(\d{1,15})\.log(\.tmp)?$/.exec(name);
+    return match === null
+      ? []
+      : [{ name, kind: match[1] as FileKind, number: Number(match[2]), isDraft: match[3] !== undefined }];
+  });
+  const whole = files.filter((file) => !file.isDraft);
+  const numbers = (kind: FileKind) =>
+    whole
+      .filter((file) => file.kind === kind)
+      .map((file) => file.number)
+      .sort((a, b) => a - b);
+
+  const snapshot = numbers('snapshot').at(-1);
+  const first = snapshot ?? 1;
+  const journals = numbers('journal').filter((number) => number >= first);
+  const needed = snapshot === undefined ? journals.length : Math.max(journals.length, 1);
+  for (let index = 0; index < needed; index += 1) {
+    if (journals[index] === first + index) continue;
+    throw new RegistryError(
+      'STORE_CORRUPT',
+      `${fileName('journal', first + index)} is missing from ${folder}. Nothing was changed. Restore the folder from a backup, or move it away to begin with an empty catalogue.`,
+    );
+  }
+  const leftovers = files.filter((file) => file.isDraft || file.number < first).map((file) => file.name);
+  return { snapshot, journals, leftovers };
+}
+
+/** Removes what no longer counts. What can't be removed is left for the next time. */
+export async function removeLeftovers(disk: Disk, folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) await disk.remove(join(folder, name)).catch(() => {});
+}

@@ -1,0 +1,117 @@
+import type { Commit, CommitOutcome } from '../../../core/index.js';
+import { KeyMap } from './key-map.js';
+
+/** More than this waiting for the disk, and more are refused. */
+export const REQUEST_LIMIT = 10_000;
+export const CHARS_LIMIT = 64_000_000;
+
+/** A commit, or a block of ids, on its way to the disk. */
+export interface Request {
+  readonly commit: Commit | undefined;
+  readonly ids: number;
+  /** The commit, encoded. */
+  readonly text: string;
+  readonly since: number;
+  /** The first id of the block, once it is known. */
+  firstId: number;
+  /** Undefined once it is answered. */
+  answer: ((outcome: CommitOutcome) => void) | undefined;
+}
+
+/** Requests in the order they came: first those being written, then those that wait. */
+export class RequestQueue {
+  #waiting: Request[] = [];
+  #waitingChars = 0;
+  #writing: readonly Request[] = [];
+  /** The last request, waiting or being written, that changes the key. */
+  readonly #keys = new KeyMap<Request>();
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Answers false where the queue is full. */
+  add(request: Request): boolean {
+    if (this.#waiting.length >= REQUEST_LIMIT || this.#waitingChars + request.text.length > CHARS_LIMIT)
+      return false;
+    this.#waiting.push(request);
+    this.#waitingChars += request.text.length;
+    for (const { collection, key } of request.commit?.changes ?? []) this.#keys.set(collection, key, request);
+    return true;
+  }
+
+  /** Whether a request of the queue changes a key that this commit changes too. */
+  touches(commit: Commit): boolean {
+    return commit.changes.some(({ collection, key }) => this.#keys.get(collection, key) !== undefined);
+  }
+
+  /**
+   * Takes requests from the front, up to so many characters, but at least one. `accept` says whether one is written;
+   * where it is not, it has been answered.
+   */
+  take(chars: number, accept: (request: Request) => boolean): readonly Request[] {
+    const accepted: Request[] = [];
+    let taken = 0;
+    let left = chars;
+    for (const request of this.#waiting) {
+      if (taken > 0 && request.text.length > left) break;
+      taken += 1;
+      this.#waitingChars -= request.text.length;
+      if (!accept(request)) {
+        this.#forget(request);
+        continue;
+      }
+      accepted.push(request);
+      left -= request.text.length;
+    }
+    this.#waiting = this.#waiting.slice(taken);
+    this.#writing = accepted;
+    return accepted;
+  }
+
+  /** A request that was being written has come to its end: it no longer counts as under way. */
+  leave(request: Request): void {
+    this.#forget(request);
+  }
+
+  /** Lets go of all that were being written. */
+  settle(): void {
+    this.#writing = [];
+  }
+
+  /** Answers those that came before `since`: what is being written may be stored, what waits is certainly not. */
+  expire(since: number, answers: { readonly writing: CommitOutcome; readonly waiting: CommitOutcome }): void {
+    for (const request of this.#writing) if (request.since <= since) end(request, answers.writing);
+    const late = this.#waiting.findIndex((request) => request.since > since);
+    this.#refuse(late === -1 ? this.#waiting.length : late, answers.waiting);
+  }
+
+  /** Answers all there is, and is empty. */
+  clear(answers: { readonly writing: CommitOutcome; readonly waiting: CommitOutcome }): void {
+    this.expire(Number.POSITIVE_INFINITY, answers);
+    for (const request of this.#writing) this.#forget(request);
+    this.#writing = [];
+  }
+
+  #refuse(count: number, outcome: CommitOutcome): void {
+    const refused = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    for (const request of refused) {
+      this.#waitingChars -= request.text.length;
+      this.#forget(request);
+      end(request, outcome);
+    }
+  }
+
+  #forget(request: Request): void {
+    for (const { collection, key } of request.commit?.changes ?? []) {
+      if (this.#keys.get(collection, key) === request) this.#keys.delete(collection, key);
+    }
+  }
+}
+
+/** Answers a request, unless it was answered before. */
+export function end(request: Request, outcome: CommitOutcome): void {
+  request.answer?.(outcome);
+  request.answer = undefined;
+}
