@@ -1,0 +1,49 @@
+import type { Verdict } from '../../core/index.js';
+
+/** How many verdicts in a row it takes: to be believed ill, and to be believed well again. */
+export interface Thresholds {
+  readonly failures: number;
+  readonly successes: number;
+}
+
+/** What is believed of one check's target, and how far the verdicts have gone towards another belief. */
+export interface Belief {
+  readonly level: Verdict['status'];
+  /** Why it is not `running`. */
+  readonly reason: string;
+  /** Above 0: how many verdicts in a row were `error`. Below: how many were not. */
+  readonly errors: number;
+  /** Above 0: how many verdicts in a row were not `running`. Below: how many were. */
+  readonly faults: number;
+}
+
+/** Where a check begins: at what was last known, with nothing counted yet. */
+export function believe(level: Verdict['status'], reason: string): Belief {
+  return { level, reason, errors: 0, faults: 0 };
+}
+
+/**
+ * Counts one verdict. `error` and `degraded` each set in after `failures` verdicts in a row that are at least as bad,
+ * and are lifted after `successes` in a row that are better; so one that swings between the two is `degraded`.
+ * The reason names `subject` and is renewed when a row of failures is complete, not with every verdict after it.
+ */
+export function count(belief: Belief, verdict: Verdict, thresholds: Thresholds, subject: string): Belief {
+  const { failures, successes } = thresholds;
+  const errors = streak(belief.errors, verdict.status === 'error');
+  const faults = streak(belief.faults, verdict.status !== 'running');
+  const isError = errors >= failures || (belief.level === 'error' && -errors < successes);
+  const isFaulty = faults >= failures || (belief.level !== 'running' && -faults < successes);
+  const level = isError ? 'error' : isFaulty ? 'degraded' : 'running';
+
+  if (level === 'running') return { level, reason: '', errors, faults };
+  const inRow = level === 'error' ? errors : faults;
+  const isLifted = belief.level === 'error' && level === 'degraded';
+  if (!isLifted && inRow !== failures) return { level, reason: belief.reason, errors, faults };
+  const why = isLifted ? 'was error' : `${failures} ${failures === 1 ? 'failure' : 'failures'}`;
+  return { level, reason: `${subject}: ${verdict.output} (${why})`, errors, faults };
+}
+
+function streak(before: number, isCounted: boolean): number {
+  if (isCounted) return Math.max(before, 0) + 1;
+  return Math.min(before, 0) - 1;
+}
