@@ -1,0 +1,143 @@
+import type { ChildProcess } from 'node:child_process';
+import { z } from 'zod';
+import { type Clock, RegistryError, type SpawnedInstance, type Spawner } from '../../../core/index.js';
+import { EndWatch } from './end-watch.js';
+import { type Launched, launch } from './launch.js';
+import type { ProcessTable } from './process-table.js';
+
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[^\u0000]*$/, 'expected text without U+0000');
+
+/** What a service's spec says beside what the supervisor reads. */
+export const processSpec = z.strictObject({
+  /** The program and its arguments; no shell reads them. */
+  command: z
+    .array(text(32_768), {
+      error: "expected an array of a program and its arguments, such as ['node', 'app.js']",
+    })
+    .min(1, { error: 'expected at least the name of a program' })
+    .max(1_024)
+    .refine(([program]) => program !== '', {
+      error: 'expected the name of a program first, not an empty text',
+    }),
+  /** Where it runs; the folder of the config file unless it is said. */
+  cwd: text(4_096).min(1).optional(),
+  env: z.record(z.string().regex(/^[^=\u0000]{1,256}$/, 'expected a variable name'), text(32_768)).optional(),
+});
+
+/** What names a process for good: a pid comes again, together with its start time and boot it does not. */
+const refSchema = z.object({
+  pid: z.int().min(2),
+  startTime: z.string().min(1),
+  bootId: z.string(),
+  host: z.string(),
+  port: z.int(),
+});
+type Ref = z.output<typeof refSchema>;
+
+export interface ProcessSpawnerParts {
+  readonly clock: Clock;
+  readonly table: ProcessTable;
+  /** What every program gets of the registry's own environment. */
+  readonly environment: { readonly [name: string]: string };
+  /** A path relative to the folder of the config file, made absolute. */
+  resolvePath(path: string): string;
+  /** Aborts when nobody is interested in the processes any more; they are left alone. */
+  readonly signal: AbortSignal;
+}
+
+/** A spawner of kind `process`: an instance is a process group on this machine. */
+export function createProcessSpawner(parts: ProcessSpawnerParts): Spawner<typeof processSpec> {
+  const { clock, table, environment, resolvePath } = parts;
+  const watch = new EndWatch(clock, table);
+  const children = new Set<ChildProcess>();
+  parts.signal.addEventListener('abort', () => {
+    watch.close();
+    // While the registry works its children keep it alive; one that leaves them behind can end.
+    for (const child of children) child.unref();
+  });
+  return {
+    kind: 'process',
+    spec: processSpec,
+    async spawn({ service, spec, port, env, logFile, signal }) {
+      throwIfGivenUp(service, signal);
+      const launched = await launch({
+        service,
+        command: spec.command,
+        cwd: resolvePath(spec.cwd ?? '.'),
+        env: { ...environment, ...spec.env, ...env },
+        logFile,
+      });
+      const { child, pid, exited } = launched;
+      children.add(child);
+      exited.then(() => children.delete(child));
+      const times = await table.startTimes([pid]);
+      // Of one that has ended its pid may be another's by now: '' is adopted by nobody.
+      const startTime = hasExited(child) ? '' : (times.get(pid) ?? '');
+      const { bootId } = table;
+      const handle = ownChild(launched, { pid, startTime, bootId, host: env.HOST ?? '127.0.0.1', port });
+      if (signal.aborted) {
+        await handle.stop('SIGKILL');
+        await exited;
+      }
+      throwIfGivenUp(service, signal);
+      return handle;
+    },
+    async adopt(given) {
+      const ref = refSchema.safeParse(given).data;
+      if (ref === undefined || ref.bootId !== table.bootId) return undefined;
+      return (await watch.isThere(ref)) ? adopted(ref, watch) : undefined;
+    },
+  };
+}
+
+function throwIfGivenUp(service: string, signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new RegistryError('SPAWN_FAILED', `The start of "${service}" was given up.`, {
+    cause: signal.reason,
+  });
+}
+
+/** A child keeps its pid until its end is known here, so a signal can't hit another process. */
+function ownChild({ child, pid, exited }: Launched, ref: Ref): SpawnedInstance {
+  return {
+    ref,
+    host: ref.host,
+    port: ref.port,
+    pid,
+    exited,
+    stop(signal) {
+      if (!hasExited(child)) signalGroup(pid, signal);
+    },
+  };
+}
+
+/** No child of ours: its pid may be another's by now, so it is looked at before each signal. */
+function adopted(ref: Ref, watch: EndWatch): SpawnedInstance {
+  return {
+    ref,
+    host: ref.host,
+    port: ref.port,
+    pid: ref.pid,
+    exited: watch.ended(ref),
+    async stop(signal) {
+      if (await watch.isThere(ref)) signalGroup(ref.pid, signal);
+    },
+  };
+}
+
+function hasExited({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** To the whole group, which has its first process's pid for a name. One that has just ended is no error. */
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

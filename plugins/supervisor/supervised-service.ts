@@ -1,0 +1,115 @@
+import type { SpawnedInstance, Spawner } from '../../core/index.js';
+import type { ServiceOptions } from './options.js';
+import { Place, type PlaceOwner, type ProcessLine } from './place.js';
+import type { ProcessDocument, SupervisorContext } from './process-document.js';
+
+/** One service of the configuration: how many instances of it are wanted, and a place for each. */
+export class SupervisedService implements PlaceOwner {
+  readonly name: string;
+  readonly options: ServiceOptions;
+  readonly spawner: Spawner;
+  readonly #places: Place[] = [];
+  readonly #waiters = new Set<() => void>();
+
+  constructor(name: string, options: ServiceOptions, spawner: Spawner, context: SupervisorContext) {
+    this.name = name;
+    this.options = options;
+    this.spawner = spawner;
+    for (let index = 0; index < options.instances.max; index++)
+      this.#places.push(new Place(index, this, context));
+  }
+
+  /** Takes up one that an earlier registry started, in its former place where that is empty; false where all are full. */
+  adopt(document: ProcessDocument, handle: SpawnedInstance): boolean {
+    const former = this.#places[document.place];
+    const place = former?.isEmpty ? former : this.#places.find(({ isEmpty }) => isEmpty);
+    place?.adopt(document, handle);
+    return place !== undefined;
+  }
+
+  /** Starts what is missing up to the least number wanted. Nothing is waited for. */
+  reconcile(): void {
+    const { min } = this.options.instances;
+    let wanted = this.#places.filter(({ isWanted }) => isWanted).length;
+    for (const place of this.#places) {
+      if (!place.isWanted && wanted < min) {
+        wanted += 1;
+        place.want(true);
+      } else {
+        place.want();
+      }
+    }
+  }
+
+  /**
+   * Somebody wants an instance that can be called, and there is none: starts one more, unless one is on its way already.
+   * Resolves to true once one runs; undefined where none will, or when the signal aborts.
+   */
+  async demand(signal: AbortSignal): Promise<true | undefined> {
+    if (this.#isFatal) return undefined;
+    if (!this.#isUnderWay) {
+      const place = this.#places.find(({ isWanted }) => !isWanted);
+      if (place === undefined) return undefined;
+      place.want(true);
+    }
+    const before = this.#running;
+    await this.#until(() => this.#running > before || !this.#isUnderWay, signal);
+    return this.#running > before || undefined;
+  }
+
+  changed(): void {
+    for (const look of [...this.#waiters]) look();
+  }
+
+  /** One after another, so that the others go on serving. */
+  async restart(signal: AbortSignal): Promise<void> {
+    for (const place of this.#places) {
+      if (!place.isWanted || signal.aborted) continue;
+      await place.restart();
+      await this.#until(() => place.state.process !== 'STARTING', signal);
+    }
+  }
+
+  async shut(): Promise<void> {
+    await Promise.all(this.#places.map((place) => place.shut()));
+  }
+
+  async leave(): Promise<void> {
+    await Promise.all(this.#places.map((place) => place.leave()));
+  }
+
+  /** What is in its places; of a service that nobody asked for yet, the first one. */
+  lines(): ProcessLine[] {
+    return this.#places.filter((place) => place.index === 0 || !place.isEmpty).map((place) => place.line());
+  }
+
+  /** Waits for a change of the places that makes it true, or for the signal. */
+  #until(isTrue: () => boolean, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isTrue() && !signal.aborted) return;
+        this.#waiters.delete(look);
+        signal.removeEventListener('abort', look);
+        resolve();
+      };
+      this.#waiters.add(look);
+      signal.addEventListener('abort', look);
+      look();
+    });
+  }
+
+  get #running(): number {
+    return this.#places.filter(({ state }) => state.process === 'RUNNING').length;
+  }
+
+  get #isFatal(): boolean {
+    return this.#places.some(({ state }) => state.process === 'FATAL');
+  }
+
+  /** Whether one is wanted that does not run yet and has not been given up. */
+  get #isUnderWay(): boolean {
+    return this.#places.some(
+      ({ isWanted, state }) => isWanted && state.process !== 'RUNNING' && state.process !== 'FATAL',
+    );
+  }
+}
