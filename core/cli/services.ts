@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import { STATUS_CODES, statusOfCode } from '../servicedb/record.js';
+import { addConnectOptions, type ConnectOptions, connect } from './connect.js';
+import { type CliContext, json, table } from './output.js';
+
+/** An instance as the registry's structs show it, of which a table shows a part. */
+interface Row {
+  readonly id: number;
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly status: number;
+  readonly reason: string;
+  readonly stale?: boolean;
+}
+
+const PAGE = 1_000;
+
+/** `rollcall services` and `rollcall lookup`: what is registered, and what may be called. */
+export function addReadCommands(program: Command, context: CliContext): void {
+  addConnectOptions(
+    program
+      .command('services')
+      .description('List every registered instance, whatever its status.')
+      .option('--status <status>', `only those that are ${Object.keys(STATUS_CODES).join(', ')}`),
+  ).action(async (options: ConnectOptions & { status?: string }) => {
+    const call = await connect(options, context);
+    const query = options.status === undefined ? {} : { status: options.status };
+    const rows: Row[] = [];
+    for (;;) {
+      const page = (await call('find', query, {
+        sort: { name: 1, id: 1 },
+        limit: PAGE,
+        skip: rows.length,
+      })) as Row[];
+      rows.push(...page);
+      if (page.length < PAGE) break;
+    }
+    print(rows, options.json === true, context);
+    if (rows.length === 0 && !options.json) {
+      context.err('Nothing is registered. Try: rollcall register payments 127.0.0.1 9000');
+    }
+  });
+
+  addConnectOptions(
+    program
+      .command('lookup')
+      .description('List the instances of a service that may be called. Exit code 3 where there is none.')
+      .argument('<name>', 'the service'),
+  ).action(async (name: string, options: ConnectOptions) => {
+    const call = await connect(options, context);
+    const rows = (await call('lookup', name)) as Row[];
+    print(rows, options.json === true, context);
+    if (rows.length > 0) return;
+    if (!options.json) context.err(`No instance of "${name}" is running.`);
+    process.exitCode = 3;
+  });
+}
+
+function print(rows: readonly Row[], asJson: boolean, context: CliContext): void {
+  const named = rows.map((row) => ({ ...row, status: statusOfCode(row.status) ?? row.status }));
+  if (asJson) {
+    context.out(json(named));
+    return;
+  }
+  if (rows.length === 0) return;
+  const cells = named.map(({ name, id, host, port, status, reason, stale }) => [
+    name,
+    id,
+    `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    stale === true ? `${status} (stale)` : status,
+    reason,
+  ]);
+  context.out(table(['NAME', 'ID', 'ADDRESS', 'STATUS', 'REASON'], cells));
+}

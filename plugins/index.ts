@@ -1,0 +1,15 @@
+/**
+ * The built-ins by the short names that a configuration may use. Each is imported only when it is named, so that what
+ * nobody loads costs nothing.
+ */
+export const builtins = {
+  'xml-rpc': () => import('./transports/xml-rpc/index.js'),
+  monitor: () => import('./monitor/index.js'),
+  'tcp-checker': () => import('./checkers/tcp/index.js'),
+  supervisor: () => import('./supervisor/index.js'),
+  'process-spawner': () => import('./spawners/process/index.js'),
+  file: () => import('./stores/file/index.js'),
+};
+
+/** What the command line calls a running registry with. */
+export const loadClient = () => import('./transports/xml-rpc/client.js');
