@@ -36,7 +36,13 @@ const installed = at('node_modules', '.rollcall-installed');
 const lock = readFileSync(lockfile, 'utf8');
 if (process.argv[2] !== 'build') {
   if (!existsSync(installed) || readFileSync(installed, 'utf8') !== lock) {
-    run('Installing dependencies', 'npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']);
+    run('Installing dependencies', 'npm', [
+      'ci',
+      '--include=dev',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+    ]);
     writeFileSync(installed, lock);
   }
 }
@@ -48,12 +54,24 @@ function newest(path) {
 }
 
 const built = at('dist', '.built');
-const sources = ['core', 'plugins', 'test/contracts', 'test/bench', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+const sources = [
+  'core',
+  'plugins',
+  'test/contracts',
+  'test/bench',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'package-lock.json',
+];
 if (!existsSync(built) || sources.some((source) => newest(at(source)) > statSync(built).mtimeMs)) {
   if (!existsSync(at('node_modules', 'typescript'))) {
     // Installed as somebody's dependency, without the compiler: the package ships its build.
     process.exit(0);
   }
-  run('Building', process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+  run('Building', process.execPath, [
+    at('node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    'tsconfig.build.json',
+  ]);
   writeFileSync(built, '');
 }

@@ -65,7 +65,7 @@ const conditions = {
 const flat = fc.record(conditions, { requiredKeys: [] });
 // Few fields are what indexes answer whole, without a test of each record.
 const narrow = fc
-  .constantFrom(['x'], ['u'], ['x', 'y'], ['a', 'b'], ['a', 'b', 'x'], ['x', 'y', 'u'])
+  .constantFrom<string[]>(['x'], ['u'], ['x', 'y'], ['a', 'b'], ['a', 'b', 'x'], ['x', 'y', 'u'])
   .chain((names) =>
     fc.record(Object.fromEntries(Object.entries(conditions).filter(([name]) => names.includes(name)))),
   );

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ERROR_CODES, type ErrorCode } from '../../core/index.js';
+import { FAULT_CODE_OF_ERROR, FAULT_CODES } from '../../plugins/transports/xml-rpc/faults.js';
+
+const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
+const rows = page
+  .split('\n')
+  .filter((line) => line.startsWith('| '))
+  .map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+const documented = rows.flatMap(([code, fault, meaning, remedy]) =>
+  code?.startsWith('`') ? [{ code: code.replaceAll('`', ''), fault: Number(fault), meaning, remedy }] : [],
+);
+
+test('docs/errors.md lists every error code, in order, and no other', () => {
+  expect(documented.map(({ code }) => code)).toEqual(Object.keys(ERROR_CODES));
+});
+
+test('docs/errors.md gives each code the meaning and the fault that it has, and says what to do', () => {
+  for (const { code, fault, meaning, remedy } of documented) {
+    expect({ code, meaning }).toEqual({ code, meaning: ERROR_CODES[code as ErrorCode] });
+    expect({ code, fault }).toEqual({ code, fault: FAULT_CODE_OF_ERROR[code as ErrorCode] });
+    expect(remedy?.length).toBeGreaterThan(10);
+  }
+});
+
+test('docs/errors.md lists every fault of the XML-RPC door, and no other', () => {
+  const faults = rows.flatMap(([first, ...others]) =>
+    others.length === 1 && /^-\d+$/.test(first ?? '') ? [Number(first)] : [],
+  );
+  expect(faults).toEqual(Object.values(FAULT_CODES));
+});
+
+test('no two errors share a fault code', () => {
+  const codes = Object.values(FAULT_CODE_OF_ERROR);
+  expect(new Set(codes).size).toBe(codes.length);
+});
