@@ -5,6 +5,7 @@ import type { Clock } from './clock.js';
 import { RegistryError } from './errors.js';
 import type { DoorReply, DoorRequest } from './http-door.js';
 import type { Doorway } from './http-doorway.js';
+import type { Outbox } from './http-outbox.js';
 import { type Refusal, refuse, refuseWhileReading } from './http-refuse.js';
 import { type Coding, codingOf, type Unpacker } from './http-unpack.js';
 
@@ -12,6 +13,7 @@ import { type Coding, codingOf, type Unpacker } from './http-unpack.js';
 export interface ExchangeContext {
   readonly clock: Clock;
   readonly unpacker: Unpacker;
+  readonly outbox: Outbox;
   readonly onError: (message: string, error: unknown) => void;
 }
 
@@ -217,7 +219,7 @@ export class Exchange implements DoorRequest {
       return;
     }
     this.#state = 'answered';
-    this.#response.end(body);
+    this.#context.outbox.send(this.#response, body);
   }
 
   #refuseRest(refusal: Refusal): void {

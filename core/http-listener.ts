@@ -4,6 +4,7 @@ import type { Door, DoorSpec } from './http-door.js';
 import { Doorway } from './http-doorway.js';
 import type { ExchangeContext } from './http-exchange.js';
 import { isLoopback } from './http-host-rule.js';
+import { Outbox } from './http-outbox.js';
 import { DoorServer } from './http-server.js';
 import { Unpacker } from './http-unpack.js';
 
@@ -34,7 +35,7 @@ export class HttpListener {
 
   constructor({ clock, hasAccessControl, onError, stopTimeoutMs = 10_000 }: HttpListenerOptions) {
     this.#hasAccessControl = hasAccessControl;
-    this.#context = { clock, onError, unpacker: new Unpacker() };
+    this.#context = { clock, onError, unpacker: new Unpacker(), outbox: new Outbox() };
     this.#stopTimeoutMs = stopTimeoutMs;
   }
 

@@ -76,7 +76,8 @@ export class MicroDB {
   /**
    * Runs a function whose writes, made through the batch it is given, become one commit, all of them or none: none when
    * it throws. Its result is handed back. It must be synchronous; meanwhile nothing else may be written. A batch that
-   * changes nothing is no commit, unless it was given a revision. Throws what the function throws, INVALID_BATCH, INVALID_REVISION.
+   * changes nothing is no commit, unless it was given a revision. Throws what the function throws, INVALID_BATCH,
+   * INVALID_REVISION.
    */
   batch<T>(run: (batch: Batch) => T, options: { readonly revision?: number } = {}): T {
     const revision = this.#feed.nextRevision(options.revision);

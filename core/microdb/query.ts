@@ -40,7 +40,7 @@ export function compileQuery(query: Query): Test {
   }
 }
 
-/** What is found out along the way: how many more values the query may hold, and whether any object has no usual prototype. */
+/** What is found out on the way: how many more values the query may hold, and whether an object has another prototype. */
 interface Budget {
   left: number;
   hasForeign: boolean;
