@@ -4,6 +4,7 @@ import { type BenchRow, showRow } from './bench-row.js';
 /** Every benchmark by name; `npm run bench -- microdb` runs one. */
 const benches: Record<string, () => Promise<BenchRow[]>> = {
   microdb: async () => (await import('./microdb.js')).benchMicroDB(),
+  'xml-rpc-codec': async () => (await import('./xml-rpc-codec.js')).benchXmlRpcCodec(),
   'xml-rpc': async () => (await import('./xml-rpc.js')).benchXmlRpc(),
 };
 

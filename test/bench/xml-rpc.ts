@@ -59,7 +59,7 @@ export async function benchXmlRpc(): Promise<BenchRow[]> {
       name: `${what}, processor time a request`,
       ratio: median(rollcall.cost.map((value, round) => value / (bare.cost[round] ?? 1))),
       against: "bare node:http's",
-      target: 2,
+      target: 0,
       better: 'lower',
       note: `${median(rollcall.cost).toFixed(1)} µs against ${median(bare.cost).toFixed(1)} µs`,
     },
