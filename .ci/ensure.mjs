@@ -1,7 +1,16 @@
 // Makes a checkout ready: installs what the lockfile asks for and builds what changed. Fast when nothing did, so that
 // `npm start` and `npm test` can always call it first. `ensure.mjs build` only builds (npm itself is installing then).
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -68,10 +77,23 @@ if (!existsSync(built) || sources.some((source) => newest(at(source)) > statSync
     // Installed as somebody's dependency, without the compiler: the package ships its build.
     process.exit(0);
   }
+  // Anew, so that nothing is left of files that were renamed.
+  rmSync(at('dist'), { recursive: true, force: true });
   run('Building', process.execPath, [
     at('node_modules', 'typescript', 'bin', 'tsc'),
     '-p',
     'tsconfig.build.json',
   ]);
+  linkCommand();
   writeFileSync(built, '');
+}
+
+/** Lets `npx rollcall` find this checkout's own command at once, as it would in a project that has it installed. */
+function linkCommand() {
+  const target = at('dist', 'core', 'cli', 'index.js');
+  chmodSync(target, 0o755);
+  if (process.platform === 'win32') return;
+  const link = at('node_modules', '.bin', 'rollcall');
+  rmSync(link, { force: true });
+  symlinkSync(target, link);
 }
