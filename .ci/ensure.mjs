@@ -86,6 +86,8 @@ if (!existsSync(built) || sources.some((source) => newest(at(source)) > statSync
   ]);
   linkCommand();
   writeFileSync(built, '');
+  // After `npm install` by hand this runs as its last step: nothing is left to install.
+  writeFileSync(installed, lock);
 }
 
 /** Lets `npx rollcall` find this checkout's own command at once, as it would in a project that has it installed. */

@@ -138,10 +138,14 @@ function bootId(): string | undefined {
   return readSystemFile('/proc/sys/kernel/random/boot_id')?.trim();
 }
 
-/** Field 22 of proc(5)'s stat. The name in field 2 may hold blanks and brackets, so fields are counted from its end. */
+/**
+ * When a process started: field 22 of proc(5)'s stat. The name in field 2 may hold blanks and brackets, so fields are
+ * counted from its end. A zombie, which its parent has not waited for yet, has ended and holds nothing.
+ */
 function startOf(pid: number): string | undefined {
   const stat = readSystemFile(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields?.[0] === 'Z' ? undefined : fields?.[19];
 }
 
 function readSystemFile(path: string): string | undefined {

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,32 @@ describe('the lock of a data folder', () => {
     await openStore({ path });
     expect(JSON.parse(await readFile(join(path, 'lock'), 'utf8'))).toMatchObject({ pid: process.pid });
   });
+
+  it.runIf(process.platform === 'linux')(
+    'is taken over from a process that has ended but that its parent has not waited for',
+    async () => {
+      const { path, store } = await openStore();
+      const mine = JSON.parse(await readFile(join(path, 'lock'), 'utf8'));
+      await store.close();
+      // sh starts a child that ends, then turns into a program that never waits for it.
+      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      try {
+        const pid = Number(String((await once(parent.stdout, 'data'))[0]));
+        let stat = '';
+        while (!stat.includes(') Z ')) {
+          stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+          await new Promise(setImmediate);
+        }
+        const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+        await writeFile(join(path, 'lock'), JSON.stringify({ ...mine, pid, started }));
+        await openStore({ path });
+      } finally {
+        parent.kill('SIGKILL');
+      }
+    },
+  );
 
   it.runIf(process.platform === 'linux')(
     'is taken over where the process id now belongs to another',
