@@ -63,7 +63,7 @@ export {
   type RegisterRequest,
   serviceName,
 } from './servicedb/request.js';
-export type { Lookup, ServiceDB } from './servicedb/servicedb.js';
+export type { Changes, Lookup, ServiceDB } from './servicedb/servicedb.js';
 export {
   type By,
   type Change,

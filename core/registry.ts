@@ -5,7 +5,7 @@ import { type Clock, systemClock } from './clock.js';
 import { type ConfigInput, type LoadedConfig, parseConfig } from './config.js';
 import { Contributions } from './contributions.js';
 import { DocumentShelf } from './document-shelf.js';
-import { RegistryError } from './errors.js';
+import { messageOf, RegistryError } from './errors.js';
 import { blame, createGuard, failureText, type Guard } from './guard.js';
 import { createHooks } from './hooks.js';
 import { type Door, HttpListener } from './http-listener.js';
@@ -68,7 +68,9 @@ export async function createRegistry(options: RegistryOptions): Promise<Registry
   const guard = createGuard(clock, logger);
   const store = await createStore(storePlugin, guard, resolvePath);
   const hooks = createHooks(guard);
-  const db = new MicroDB();
+  const db = new MicroDB({
+    onWatcherError: (error) => logger.error({ err: error }, `A watcher failed: ${messageOf(error)}`),
+  });
   const catalogue = new Catalogue({
     store,
     clock,

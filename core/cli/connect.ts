@@ -17,9 +17,12 @@ export function addConnectOptions(command: Command): Command {
     .option('--json', 'answer with JSON, for programs');
 }
 
-/** A function that calls a method of the running registry. */
-export async function connect(options: ConnectOptions, { env }: CliContext) {
+/** A function that calls a method of the running registry, which has `timeoutMs` to answer; 10 s unless given. */
+export async function connect(options: ConnectOptions, { env }: CliContext, timeoutMs = 10_000) {
   const { createCaller } = await loadClient();
-  const caller = createCaller(options.url ?? env.ROLLCALL_URL ?? DEFAULT_URL, { clock: systemClock });
+  const caller = createCaller(options.url ?? env.ROLLCALL_URL ?? DEFAULT_URL, {
+    clock: systemClock,
+    timeoutMs,
+  });
   return caller.call;
 }

@@ -2,6 +2,9 @@ import type { Command } from 'commander';
 import { addConnectOptions, type ConnectOptions, connect } from './connect.js';
 import { type CliContext, json, table } from './output.js';
 
+/** It answers when the last instance has been started again, each of which may take its whole start time. */
+const RESTART_TIMEOUT_MS = 300_000;
+
 /** `rollcall ps`, `rollcall restart` and `rollcall call`: what plugins contribute, served here too. */
 export function addOperationCommands(program: Command, context: CliContext): void {
   addConnectOptions(
@@ -26,9 +29,9 @@ export function addOperationCommands(program: Command, context: CliContext): voi
       .description('Stop and start again every instance of a service that the supervisor runs.')
       .argument('<name>', 'the service'),
   ).action(async (name: string, options: ConnectOptions) => {
-    const call = await connect(options, context);
+    const call = await connect(options, context, RESTART_TIMEOUT_MS);
     const answer = await call('restart', name);
-    context.out(options.json ? json(answer) : `Restarting "${name}"; rollcall ps shows how it goes.`);
+    context.out(options.json ? json(answer) : `Restarted "${name}"; rollcall ps shows what runs.`);
   });
 
   addConnectOptions(

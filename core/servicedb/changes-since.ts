@@ -1,5 +1,5 @@
 import type { RecordChange } from '../hooks.js';
-import type { MicroDB } from '../microdb/index.js';
+import type { Change, MicroDB, Watch } from '../microdb/index.js';
 import type { ServiceRecord } from './record.js';
 
 /** What came after a cursor. */
@@ -23,15 +23,46 @@ export function changesSince(
   db: MicroDB,
   collection: string,
 ): Changes {
-  const [, given, revision] = /^([^:]+):(\d{1,16})$/.exec(cursor ?? '') ?? [];
-  const since = Number(revision);
-  const answer =
-    given === epoch && Number.isSafeInteger(since) ? db.changes({ since, collection }) : undefined;
+  const since = revisionIn(cursor, epoch);
+  const answer = since === undefined ? undefined : db.changes({ since, collection });
   const now = cursorAt(epoch, db);
   if (answer === undefined || 'compacted' in answer) return { cursor: now, changes: [], isReset: true };
-  const changes = answer.changes.map(({ value, previous }) => ({
+  return { cursor: now, changes: answer.changes.map(recordChange), isReset: false };
+}
+
+/** Calls back with the changes after a cursor, and then with those of each commit, in their order, until it is closed. */
+export function watchChanges(
+  cursor: string | undefined,
+  epoch: string,
+  db: MicroDB,
+  collection: string,
+  onChanges: (changes: Changes) => void,
+): Watch {
+  const since = revisionIn(cursor, epoch);
+  const watch = db.watch({ collection, ...(since !== undefined && { since }) }, (event) => {
+    if ('compacted' in event) {
+      onChanges({ cursor: `${epoch}:${event.revision}`, changes: [], isReset: true });
+    } else {
+      const revision = event.at(-1)?.revision ?? db.revision;
+      onChanges({ cursor: `${epoch}:${revision}`, changes: event.map(recordChange), isReset: false });
+    }
+  });
+  if (cursor !== undefined && since === undefined) {
+    onChanges({ cursor: cursorAt(epoch, db), changes: [], isReset: true });
+  }
+  return watch;
+}
+
+/** The revision that a cursor of this epoch names; undefined for any other cursor, and for what is none. */
+function revisionIn(cursor: string | undefined, epoch: string): number | undefined {
+  const [, given, revision] = /^([^:]+):(\d{1,16})$/.exec(cursor ?? '') ?? [];
+  const since = Number(revision);
+  return given === epoch && Number.isSafeInteger(since) ? since : undefined;
+}
+
+function recordChange({ value, previous }: Change): RecordChange {
+  return {
     record: (value ?? undefined) as ServiceRecord | undefined,
     previous: (previous ?? undefined) as ServiceRecord | undefined,
-  }));
-  return { cursor: now, changes, isReset: false };
+  };
 }

@@ -45,7 +45,7 @@ export abstract class ServiceReads {
     }
   }
 
-  /** Records by a JSON query (docs/microdb.md). INVALID_QUERY. */
+  /** Records by a JSON query, with the operators of sift. INVALID_QUERY, which lists them. */
   find(query: Query = {}, options: FindOptions = {}): readonly ServiceRecord[] {
     return asInvalidQuery(() => this.records.find(query, options));
   }

@@ -4,9 +4,9 @@ import type { Clock } from '../clock.js';
 import { messageOf, RegistryError } from '../errors.js';
 import type { Hooks, RecordChange } from '../hooks.js';
 import type { Logger } from '../logger.js';
-import type { Collection, MicroDB } from '../microdb/index.js';
+import type { Collection, MicroDB, Watch } from '../microdb/index.js';
 import type { By, FeedCommit, Store } from '../store.js';
-import { type Changes, changesSince, cursorAt } from './changes-since.js';
+import { type Changes, changesSince, cursorAt, watchChanges } from './changes-since.js';
 import { Demands } from './demands.js';
 import { Drafts, type Which } from './drafts.js';
 import { Expiry } from './expiry.js';
@@ -271,6 +271,14 @@ export class ServiceDB extends ServiceReads {
   /** What came after a cursor; without one, only the cursor of now. */
   changesSince(cursor: string | undefined): Changes {
     return changesSince(cursor, this.#catalogue.state.epoch, this.#db, this.records.name);
+  }
+
+  /**
+   * Calls back with what came after a cursor, if one is given, and then with the changes of each commit until it is
+   * closed: synchronously, in the order of revisions, so the callback must be quick. What it throws is logged.
+   */
+  watch(cursor: string | undefined, onChanges: (changes: Changes) => void): Watch {
+    return watchChanges(cursor, this.#catalogue.state.epoch, this.#db, this.records.name, onChanges);
   }
 
   // Within.

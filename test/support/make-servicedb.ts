@@ -39,7 +39,7 @@ export async function makeServiceDB<C extends Clock = FakeClock>(
   const store = given.store ?? new MemoryStore(clock);
   const logger = given.logger ?? silentLogger;
   const hooks = createHooks(createGuard(clock, logger));
-  const db = new MicroDB();
+  const db = new MicroDB({ onWatcherError: () => {} });
   const commits: FeedCommit[] = [];
   const catalogue = new Catalogue({
     store,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Changes } from '../../../core/index.js';
 import { makeServiceDB } from '../../support/make-servicedb.js';
 
 const ECHO = { name: 'echo', instance: 'a', host: '10.0.0.1', port: 9000 };
@@ -67,5 +68,53 @@ describe('watching', () => {
     const start = services.cursor;
     for (let port = 1; port <= 10_001; port += 1) await services.register({ ...ECHO, port });
     expect(services.changesSince(start).isReset).toBe(true);
+  });
+
+  it('by a callback is told of each commit as it happens, and no more once it is closed', async () => {
+    const { services } = await makeServiceDB();
+    const told: Changes[] = [];
+    const watch = services.watch(undefined, (changes) => told.push(changes));
+    const first = await services.register(ECHO);
+    const cursor = services.cursor;
+    await services.unregister('echo');
+    watch.close();
+    await services.register(ECHO);
+    expect(told).toEqual([
+      { cursor, isReset: false, changes: [{ record: first, previous: undefined }] },
+      { cursor: expect.any(String), isReset: false, changes: [{ record: undefined, previous: first }] },
+    ]);
+    expect(services.changesSince(cursor).changes[0]).toEqual(told[1]?.changes[0]);
+  });
+
+  it('by a callback with a cursor begins with what was missed, or with word that it is not all kept', async () => {
+    const { services } = await makeServiceDB();
+    const start = services.cursor;
+    const record = await services.register(ECHO);
+    const told: Changes[] = [];
+    services.watch(start, (changes) => told.push(changes));
+    expect(told).toEqual([
+      { cursor: services.cursor, isReset: false, changes: [{ record, previous: undefined }] },
+    ]);
+    for (const cursor of ['another:1', 'nonsense', '']) {
+      const all: Changes[] = [];
+      services.watch(cursor, (changes) => all.push(changes));
+      expect(all, cursor).toEqual([{ cursor: services.cursor, isReset: true, changes: [] }]);
+      await services.updateStatus('echo', all.length % 2 === 0 ? 'running' : 'error');
+      await services.updateStatus('echo', 'running');
+      expect(all.length, cursor).toBeGreaterThan(1);
+    }
+  });
+
+  it('by a callback that throws harms neither the caller nor other watchers', async () => {
+    const { services } = await makeServiceDB();
+    let calls = 0;
+    services.watch(undefined, () => {
+      throw new Error('broken');
+    });
+    services.watch(undefined, () => {
+      calls += 1;
+    });
+    expect((await services.register(ECHO)).name).toBe('echo');
+    expect(calls).toBe(1);
   });
 });
