@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { STATUS_CODES, type Status } from '../servicedb/record.js';
+import { parseId, parseStatus } from './arguments.js';
 import { addConnectOptions, type ConnectOptions, connect } from './connect.js';
 import { type CliContext, json } from './output.js';
 
@@ -62,14 +63,4 @@ export function addWriteCommands(program: Command, context: CliContext): void {
     else context.err(`"${name}" is not registered.`);
     if (!isRemoved) process.exitCode = 3;
   });
-}
-
-function parseStatus(value: string): Status {
-  if (Object.hasOwn(STATUS_CODES, value)) return value as Status;
-  throw new InvalidArgumentError(`Expected one of ${Object.keys(STATUS_CODES).join(', ')}.`);
-}
-
-function parseId(value: string): number {
-  if (/^\d{1,10}$/.test(value)) return Number(value);
-  throw new InvalidArgumentError('Expected an integer.');
 }

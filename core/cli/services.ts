@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { STATUS_CODES, statusOfCode } from '../servicedb/record.js';
+import { type Status, statusOfCode } from '../servicedb/record.js';
+import { parseStatus } from './arguments.js';
 import { addConnectOptions, type ConnectOptions, connect } from './connect.js';
 import { type CliContext, json, table } from './output.js';
 
@@ -22,8 +23,8 @@ export function addReadCommands(program: Command, context: CliContext): void {
     program
       .command('services')
       .description('List every registered instance, whatever its status.')
-      .option('--status <status>', `only those that are ${Object.keys(STATUS_CODES).join(', ')}`),
-  ).action(async (options: ConnectOptions & { status?: string }) => {
+      .option('--status <status>', 'only those that are this', parseStatus),
+  ).action(async (options: ConnectOptions & { status?: Status }) => {
     const call = await connect(options, context);
     const query = options.status === undefined ? {} : { status: options.status };
     const rows: Row[] = [];
@@ -37,8 +38,11 @@ export function addReadCommands(program: Command, context: CliContext): void {
       if (page.length < PAGE) break;
     }
     print(rows, options.json === true, context);
-    if (rows.length === 0 && !options.json) {
+    if (rows.length > 0 || options.json) return;
+    if (options.status === undefined) {
       context.err('Nothing is registered. Try: rollcall register payments 127.0.0.1 9000');
+    } else {
+      context.err(`No instance is ${options.status}.`);
     }
   });
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +78,25 @@ test('an example shown in the docs is the file it names, to the letter', async (
   });
   expect(shown.length).toBeGreaterThanOrEqual(2);
   for (const { file, rest } of shown) expect(rest).toBe(await readFile(join(root, file), 'utf8'));
+});
+
+test('the program that embeds a registry runs as it is shown', async () => {
+  const program = all.find(({ language, code }) => language === 'ts' && code.includes('createRegistry'));
+  const folder = await mkdtemp(join(tmpdir(), 'rollcall-docs-'));
+  try {
+    await mkdir(join(folder, 'node_modules'));
+    await symlink(root, join(folder, 'node_modules', 'rollcall'));
+    const code = (program?.code ?? '').replace("'xml-rpc'", "['xml-rpc', { port: 0 }]");
+    expect(code).toContain('port: 0');
+    await writeFile(join(folder, 'program.mjs'), code);
+    const { status, stderr } = spawnSync(process.execPath, ['program.mjs'], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('every link from page to page leads somewhere', async () => {

@@ -79,6 +79,10 @@ describe('the command line', () => {
     expect((await run('register', 'payments', '127.0.0.1', 'http')).code).toBe(1);
     expect((await run('register', 'payments')).code).toBe(2);
     expect((await run('regsiter')).code).toBe(2);
+    expect(await run('services', '--status', 'runing')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Expected one of running, stopped, error'),
+    });
     const away = await run('services', '--url', 'http://127.0.0.1:1');
     expect(away.code).toBe(4);
     expect(away.err).toMatch(/UNREACHABLE: The registry at http:\/\/127\.0\.0\.1:1 .*rollcall start/);

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -80,6 +81,8 @@ const isAlive = (pid: number) => {
   }
 };
 
+const python = needs('python3', '--version');
+
 describe('a newcomer', () => {
   test('sees where each door listens, what is loaded, and one line to try', async () => {
     const { output, url } = await started();
@@ -105,7 +108,6 @@ describe('a newcomer', () => {
     }
   });
 
-  const python = needs('python3', '--version');
   test.skipIf(!python.isMet)(`registers from Python's xmlrpc.client${python.note}`, async () => {
     const { url } = await started();
     const script = `
@@ -145,6 +147,39 @@ print(json.dumps(out))`;
       -32602,
       -32601,
     ]);
+  });
+
+  test("pastes the README's commands one after another, and each does what it says", async () => {
+    const registry = await started(CONFIG.replace("interval: '100ms'", "interval: '10s'"));
+    await running(registry);
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const commands = [...readme.matchAll(/^npx rollcall (.+?)(?:\s+#.*)?$/gm)].map(
+      ([, command = '']) => command,
+    );
+    expect(commands.length).toBeGreaterThanOrEqual(7);
+    for (const command of commands) {
+      const { code, err } = await rollcall([...command.split(' '), '--url', registry.url]);
+      expect({ command, code, err: err.replace('No instance is error.\n', '') }).toEqual({
+        command,
+        code: 0,
+        err: '',
+      });
+    }
+  });
+
+  test.skipIf(!python.isMet)(`pastes the Python that the docs show${python.note}`, async () => {
+    const { url } = await started();
+    const page = await readFile(new URL('../../docs/xml-rpc.md', import.meta.url), 'utf8');
+    const [, shown = ''] = /```python\n([\s\S]*?)```/.exec(page) ?? [];
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const [, line = ''] = /^python3 -c "(.*)"$/m.exec(readme) ?? [];
+    for (const script of [shown, line]) {
+      const { stdout, stderr } = spawnSync('python3', ['-c', script.replace('http://127.0.0.1:8800', url)], {
+        encoding: 'utf8',
+      });
+      expect(stderr).toBe('');
+      expect(stdout).toContain("['127.0.0.1', 9000]");
+    }
   });
 
   test('kills the example service: it is gone from lookups at once, and a new one runs', async () => {
