@@ -57,9 +57,13 @@ export class RollcallProcess {
     return this.#output();
   }
 
-  /** Starts `rollcall start` and waits until its door is open. */
-  async start(): Promise<void> {
-    const child = spawn(process.execPath, [CLI, 'start'], {
+  /**
+   * Starts `rollcall start` and waits until its door is open. `through` is a command that ends in running the one that
+   * follows it, under other limits say.
+   */
+  async start(...through: string[]): Promise<void> {
+    const [command = '', ...args] = [...through, process.execPath, CLI, 'start'];
+    const child = spawn(command, args, {
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

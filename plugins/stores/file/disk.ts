@@ -9,6 +9,8 @@ export interface DiskFile {
   read(into: Buffer, position: number): Promise<number>;
   /** Writes all of it, or throws; some of it may then have been written. */
   writeSync(bytes: Buffer, position: number): void;
+  /** Writes zeros from `from` up to `to`, in the background. Where it rejects, some of them may have been written. */
+  zero(from: number, to: number): Promise<void>;
   /** Resolves when what was written would survive a power failure. */
   datasync(): Promise<void>;
   truncate(length: number): Promise<void>;
@@ -30,6 +32,7 @@ export interface Disk {
 }
 
 const FLAGS = { read: 'r', write: 'r+', create: 'w+' } as const;
+const ZEROS = Buffer.alloc(2 ** 18);
 
 /** The machine's own file system. */
 export const nodeDisk: Disk = {
@@ -61,6 +64,11 @@ async function openFile(path: string, mode: keyof typeof FLAGS): Promise<DiskFil
       let written = 0;
       while (written < bytes.length) {
         written += writeSync(handle.fd, bytes, written, bytes.length - written, position + written);
+      }
+    },
+    async zero(from, to) {
+      for (let at = from; at < to; ) {
+        at += (await handle.write(ZEROS, 0, Math.min(ZEROS.length, to - at), at)).bytesWritten;
       }
     },
     // By callback: a FileHandle's own datasync() costs several promises on the way of every commit.

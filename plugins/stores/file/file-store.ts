@@ -12,8 +12,9 @@ import {
 } from '../../../core/index.js';
 import { type Disk, nodeDisk } from './disk.js';
 import { Feed } from './feed.js';
+import { FORMAT_VERSION } from './format.js';
 import { Journals } from './journals.js';
-import { fileName, removeLeftovers } from './layout.js';
+import { fileName, olderFolder, removeLeftovers } from './layout.js';
 import { type Lock, takeLock } from './lock.js';
 import { notOpen, notWritten } from './outcomes.js';
 import { type Recovered, recover } from './recover.js';
@@ -29,6 +30,8 @@ export interface FileStoreOptions {
   readonly logger: Logger;
   /** A snapshot is written when the journals since the last one are longer than this, and than that one. 64 MiB. */
   readonly snapshotBytes?: number;
+  /** How long what was answered may lie unsynced, in milliseconds; where it is not given, it is synced before. */
+  readonly intervalMs?: number | undefined;
   /** The machine's own unless given. */
   readonly disk?: Disk;
 }
@@ -41,6 +44,7 @@ export class FileStore implements Store {
   readonly #logger: Logger;
   readonly #disk: Disk;
   readonly #snapshotBytes: number;
+  readonly #intervalMs: number | undefined;
   #lock: Lock | undefined;
   #writer: Writer | undefined;
   #closing: Promise<void> | undefined;
@@ -51,6 +55,7 @@ export class FileStore implements Store {
     this.#logger = options.logger;
     this.#disk = options.disk ?? nodeDisk;
     this.#snapshotBytes = options.snapshotBytes ?? DEFAULT_SNAPSHOT_BYTES;
+    this.#intervalMs = options.intervalMs;
   }
 
   async open(reader: StoreReader): Promise<StoreState> {
@@ -96,20 +101,24 @@ export class FileStore implements Store {
         logger: this.#logger,
         feed,
         snapshotBytes: this.#snapshotBytes,
+        intervalMs: this.#intervalMs,
       },
       { ...found, epoch },
     );
-    await removeLeftovers(this.#disk, this.#path, found.leftovers);
+    await removeLeftovers(this.#disk, this.#path, found.leftovers, found.snapshot);
     this.#writer = new Writer({ clock: this.#clock, logger: this.#logger, feed, journals });
     return { epoch, revision: found.revision, home: found.home, notes: this.#notes(found) };
   }
 
-  #notes({ journal, isClean }: Recovered): string[] {
+  #notes({ journal, isClean, isOlder }: Recovered): string[] {
     if (journal === undefined) return [`A new catalogue was begun in ${this.#path}.`];
-    if (isClean) return [];
-    const notes = [
-      'The last run did not close the store. All that was answered is there; watchers begin anew.',
-    ];
+    const notes: string[] = [];
+    if (isOlder) {
+      const kept = olderFolder(FORMAT_VERSION - 1, journal.number + 1);
+      notes.push(`The data folder was brought to format ${FORMAT_VERSION}; as it was it is kept in ${kept}.`);
+    }
+    if (isClean) return notes;
+    notes.push('The last run did not close the store. All that was answered is there; watchers begin anew.');
     if (journal.torn > 0) {
       notes.push(
         `The last ${journal.torn} bytes of ${fileName('journal', journal.number)} were a half-written record, and were cut off.`,

@@ -1,8 +1,9 @@
+import { crc32 } from 'node:zlib';
 import { type By, type Commit, type JsonObject, RegistryError } from '../../../core/index.js';
 import type { DiskFile } from './disk.js';
 
 /** The format that is written, and the newest that is read. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 export type FileKind = 'journal' | 'snapshot';
 
@@ -49,26 +50,39 @@ export type SnapshotRecord =
     }
   | { readonly end: number };
 
-/** The line every file begins with. */
+/** The line every file begins with; its form stays the same in every version to come. */
 export function firstLine(kind: FileKind): string {
-  return `rollcall-${kind} ${FORMAT_VERSION}\n`;
+  const what = `rollcall-${kind} ${FORMAT_VERSION}`;
+  return `${what} ${checksumOf(what)}\n`;
 }
 
-/** Checks the first line and gives its length. Throws STORE_CORRUPT, or STORE_VERSION for one of a newer version. */
-export async function readFirstLine(file: DiskFile, kind: FileKind, name: string): Promise<number> {
+/**
+ * Checks the first line; answers its length and the version of the format. Throws STORE_CORRUPT, or STORE_VERSION for a
+ * newer version. Version 1 had no checksum there, so that a flipped bit could make a version of it that never was.
+ */
+export async function readFirstLine(
+  file: DiskFile,
+  kind: FileKind,
+  name: string,
+): Promise<{ length: number; version: number }> {
   const begin = Buffer.alloc(64);
   const text = begin.toString('latin1', 0, await file.read(begin, 0));
-  const match = /^rollcall-(journal|snapshot) (\d{1,9})\n/.exec(text);
-  if (match === null || match[1] !== kind)
-    throw corrupt(name, 0, `it does not begin with "rollcall-${kind}"`);
-  if (Number(match[2]) > FORMAT_VERSION) {
+  const [line = '', what = '', found, version, sum] =
+    /^(rollcall-(journal|snapshot) (\d{1,9}))(?: ([0-9a-f]{8}))?\n/.exec(text) ?? [];
+  if (found !== kind) throw corrupt(name, 0, `it does not begin with "rollcall-${kind}"`);
+  const isWhole = sum === undefined ? version === '1' : version !== '1' && sum === checksumOf(what);
+  if (!isWhole) throw corrupt(name, 0, 'its first line fails its checksum');
+  if (Number(version) > FORMAT_VERSION) {
     throw new RegistryError(
       'STORE_VERSION',
-      `${name} has format ${match[2]}, and this version of Rollcall reads formats up to ${FORMAT_VERSION}. Use the version that wrote it, or a newer one.`,
+      `${name} has format ${version}, and this version of Rollcall reads formats up to ${FORMAT_VERSION}. Use the version that wrote it, or a newer one.`,
     );
   }
-  if (Number(match[2]) < 1) throw corrupt(name, 0, 'there is no format 0');
-  return match[0].length;
+  return { length: line.length, version: Number(version) };
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0');
 }
 
 /** The error for what can't be read, with what to do. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineStore } from '../../../core/index.js';
+import { defineStore, duration } from '../../../core/index.js';
 import { FileStore } from './file-store.js';
 
 /** The store that keeps everything in a folder of this machine. */
@@ -13,7 +13,15 @@ export default defineStore({
       .min(2 ** 16)
       .max(2 ** 40)
       .default(2 ** 26),
+    durability: z.enum(['fsync', 'interval']).default('fsync'),
+    interval: duration({ min: 1, max: 60_000 }).prefault('100ms'),
   }),
-  create: (api, { path, snapshotBytes }) =>
-    new FileStore({ path: api.resolvePath(path), snapshotBytes, clock: api.clock, logger: api.logger }),
+  create: (api, { path, snapshotBytes, durability, interval }) =>
+    new FileStore({
+      path: api.resolvePath(path),
+      snapshotBytes,
+      intervalMs: durability === 'interval' ? interval : undefined,
+      clock: api.clock,
+      logger: api.logger,
+    }),
 });

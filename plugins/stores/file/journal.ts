@@ -3,54 +3,97 @@ import type { Disk, DiskFile } from './disk.js';
 import { firstLine, type StateRecord } from './format.js';
 import { encodeRecord } from './frame.js';
 import { draftName, fileName } from './layout.js';
+import { Room } from './room.js';
 
-/** One journal, open at its end. A record counts, and moves the end on, once `sync` has resolved. */
+/** A place between two records of a journal. */
+export interface Position {
+  /** Where the record before it ends, in bytes. */
+  readonly end: number;
+  /** Of the record behind it. */
+  readonly sequence: number;
+  /** The revisions of the commits in the record before it, which the record behind it says. */
+  readonly given: readonly number[];
+}
+
+/**
+ * One journal, open at its end. A record is written, then it counts, and is synced before or after that: what counts is
+ * not overwritten any more, and what is synced outlasts a power failure.
+ */
 export class Journal {
   readonly number: number;
   readonly #file: DiskFile;
-  #end: number;
-  #sequence: number;
+  readonly #room: Room;
+  #at: Position;
+  #synced: Position;
   #written = 0;
 
-  constructor(number: number, file: DiskFile, at: { readonly end: number; readonly sequence: number }) {
+  /** `size` is that of the file: up to there it holds zeros. */
+  constructor(number: number, file: DiskFile, at: Position, size: number) {
     this.number = number;
     this.#file = file;
-    this.#end = at.end;
-    this.#sequence = at.sequence;
+    this.#at = at;
+    this.#synced = at;
+    this.#room = new Room(file, size);
   }
 
-  /** Where the last record that counts ends, in bytes. */
-  get end(): number {
-    return this.#end;
+  /** Behind the last record that counts. */
+  get at(): Position {
+    return this.#at;
   }
 
-  /** The sequence of the next record. */
-  get sequence(): number {
-    return this.#sequence;
+  /** Behind the last record that is known to be on disk. */
+  get synced(): Position {
+    return this.#synced;
   }
 
-  /** Writes a record at the end. Throws what the disk says; some of the record may then lie there. */
-  write(payload: string): void {
-    const record = encodeRecord(payload, this.#sequence);
-    this.#file.writeSync(record, this.#end);
+  /** The revisions of the last record's commits, once they are known. */
+  give(given: readonly number[]): void {
+    const isSynced = this.#synced === this.#at;
+    this.#at = { ...this.#at, given };
+    if (isSynced) this.#synced = this.#at;
+  }
+
+  /** Writes a record at the end. Rejects with what the disk says; some of the record may then lie there. */
+  async write(payload: string): Promise<void> {
+    const { end, sequence } = this.#at;
+    const record = encodeRecord(payload, sequence);
+    if (this.#room.isAwaited(end + record.length)) await this.#room.ready(end);
+    this.#file.writeSync(record, end);
     this.#written = record.length;
   }
 
-  /** Makes what was written count. After a rejection nobody knows what is on disk, so nothing may be added. */
-  async sync(): Promise<void> {
-    await this.#file.datasync();
-    this.#end += this.#written;
-    this.#sequence += 1;
+  /** Makes what was written count. */
+  count(): void {
+    const { end, sequence } = this.#at;
+    this.#at = { end: end + this.#written, sequence: sequence + 1, given: [] };
     this.#written = 0;
+    this.#room.extend(this.#at.end);
   }
 
-  /** Cuts off what does not count. */
-  cut(): Promise<void> {
-    return this.#file.truncate(this.#end);
+  /**
+   * Syncs what counts. After a rejection nobody knows what is on disk beyond what was synced before, and nothing may be
+   * added.
+   */
+  async sync(): Promise<void> {
+    const at = this.#at;
+    await this.#file.datasync();
+    this.#synced = at;
+  }
+
+  /** Syncs what was written, which then counts. Rejects as `sync` does. */
+  async commit(): Promise<void> {
+    await this.#file.datasync();
+    this.count();
+    this.#synced = this.#at;
+  }
+
+  /** Cuts off what does not count, and the room ahead. */
+  async cut(): Promise<void> {
+    await this.#room.cut(this.#at.end);
   }
 
   close(): Promise<void> {
-    return this.#file.close();
+    return this.#room.settled().then(() => this.#file.close());
   }
 }
 
@@ -76,11 +119,12 @@ export async function draftJournal(
     await disk.remove(draft).catch(() => {});
   };
   const line = Buffer.from(firstLine('journal'));
-  const journal = new Journal(next.number, file, { end: line.length, sequence: next.sequence });
+  const at = { end: line.length, sequence: next.sequence, given: [] };
+  const journal = new Journal(next.number, file, at, line.length);
   try {
     file.writeSync(line, 0);
-    journal.write(JSON.stringify(next.state));
-    await journal.sync();
+    await journal.write(JSON.stringify(next.state));
+    await journal.commit();
   } catch (error) {
     await discard();
     throw error;

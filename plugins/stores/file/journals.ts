@@ -4,6 +4,7 @@ import type { Disk } from './disk.js';
 import type { Feed } from './feed.js';
 import { encodeBatch, type StateRecord, toRuns } from './format.js';
 import { draftJournal, Journal, type JournalDraft } from './journal.js';
+import { LaterSync } from './later-sync.js';
 import { draftName, fileName, readLayout, removeLeftovers } from './layout.js';
 import { notWritten, storeFailed, unknown } from './outcomes.js';
 import type { Recovered } from './recover.js';
@@ -13,6 +14,8 @@ import { draftSnapshot, publishSnapshot } from './snapshot.js';
 const MEND_INTERVAL_MS = 1_000;
 /** After a snapshot that failed, the next one is not begun before. */
 const SNAPSHOT_RETRY_MS = 60_000;
+/** With durability `interval` the journal is this far ahead of the ids that were handed out, so that few need a sync. */
+const IDS_AHEAD = 10_000;
 
 /** What one write puts into the journal. */
 export interface Batch {
@@ -30,6 +33,8 @@ interface JournalsOptions {
   readonly feed: Feed;
   /** A snapshot is begun when the journals since the last one are longer than this, and than that one. */
   readonly snapshotBytes: number;
+  /** How long what was answered may lie unsynced; undefined: it is synced before. */
+  readonly intervalMs: number | undefined;
 }
 
 /**
@@ -44,10 +49,11 @@ export class Journals {
   readonly #feed: Feed;
   readonly #threshold: number;
   readonly #identity: { readonly epoch: string; readonly home: string };
+  readonly #later: LaterSync | undefined;
   #journal: Journal;
-  /** The revisions that the commits of the last record were given: the next record says them. */
-  #given: readonly number[];
   #nextId: number;
+  /** The first id that the journal does not say was handed out. */
+  #idMark: number;
   /** Why nothing may be added to the journal; undefined when all is well. */
   #broken: CommitOutcome | undefined;
   #mendAt = 0;
@@ -67,13 +73,20 @@ export class Journals {
     this.#threshold = options.snapshotBytes;
     this.#identity = { epoch: found.epoch, home: found.home };
     this.#journal = journal;
-    this.#given = found.given;
     this.#nextId = found.nextId;
+    this.#idMark = found.nextId;
+    if (options.intervalMs !== undefined) {
+      const { clock, intervalMs } = options;
+      this.#later = new LaterSync({ clock, intervalMs, sync: () => this.#syncLater() });
+    }
     this.#journalBytes = found.journalBytes;
     this.#lastSnapshotBytes = found.snapshotBytes;
   }
 
-  /** Makes what was found ready to be added to: on disk before this resolves. */
+  /**
+   * Makes what was found ready to be added to: on disk before this resolves. A folder of an older format goes into a
+   * new snapshot and a new journal.
+   */
   static async open(options: JournalsOptions, found: Recovered): Promise<Journals> {
     const { disk, folder } = options;
     if (found.journal === undefined) {
@@ -85,21 +98,24 @@ export class Journals {
       });
       return new Journals(options, found, draft.journal);
     }
-    const { number, torn } = found.journal;
+    const { number, size, torn, ...at } = found.journal;
     const file = await disk.open(join(folder, fileName('journal', number)), 'write');
-    const journal = new Journal(number, file, found.journal);
+    const journal = new Journal(number, file, { ...at, given: found.given }, size);
+    const journals = new Journals(options, found, journal);
     try {
+      if (found.isOlder) {
+        await journals.#replace();
+        return journals;
+      }
       if (torn > 0) await journal.cut();
       // Once this is on disk a crash is told from a clean end, and what was found without revisions has them.
-      journal.write(
-        JSON.stringify(stateRecord('open', found, options.feed.revision, found.nextId, found.given)),
-      );
-      await journal.sync();
+      await journal.write(JSON.stringify(journals.#state('open', found.given)));
+      await journal.commit();
     } catch (error) {
-      await journal.close().catch(() => {});
+      await journals.#journal.close().catch(() => {});
       throw error;
     }
-    return new Journals(options, { ...found, given: [] }, journal);
+    return journals;
   }
 
   /** The first id that was never handed out. */
@@ -112,33 +128,56 @@ export class Journals {
     this.#isIncomplete = true;
   }
 
-  /** Writes a batch. Resolves to undefined once it is on disk, else to how its commits have ended. */
+  /** Writes a batch. Resolves to undefined once it is as safe as is promised, else to how its commits have ended. */
   async append(batch: Batch): Promise<CommitOutcome | undefined> {
+    await this.#later?.settle();
     if (this.#broken !== undefined && !(await this.#mend())) return this.#broken;
     const journal = this.#journal;
-    const start = journal.end;
+    const { end, given } = journal.at;
+    const idMark = this.#idMarkFor(batch.nextId);
     try {
-      journal.write(encodeBatch({ ...batch, given: this.#given }));
+      await journal.write(encodeBatch({ ...batch, given, nextId: idMark }));
     } catch (error) {
       const outcome = notWritten(error);
       await journal.cut().catch((cause) => this.#break('what was half written could not be cut off', cause));
       return outcome;
     }
-    try {
-      await journal.sync();
-    } catch (error) {
-      this.#break('a sync failed', error);
-      return unknown(`The disk could not say whether it has stored this: ${messageOf(error)}.`);
+    if (this.#later === undefined || idMark !== undefined) {
+      try {
+        await journal.commit();
+      } catch (error) {
+        this.#break('a sync failed', error);
+        return unknown(`The disk could not say whether it has stored this: ${messageOf(error)}.`);
+      }
+    } else {
+      journal.count();
+      this.#later.note();
     }
-    this.#journalBytes += journal.end - start;
-    this.#given = [];
+    this.#journalBytes += journal.at.end - end;
     this.#nextId = batch.nextId ?? this.#nextId;
+    this.#idMark = idMark ?? this.#idMark;
     return undefined;
   }
 
   /** The revisions of the batch just written, in the order of its commits. */
   give(revisions: readonly number[]): void {
-    this.#given = revisions;
+    this.#journal.give(revisions);
+  }
+
+  /**
+   * To be called when all is quiet: writes the revisions of the last commits, without a sync. Damage to the record of
+   * those commits is then told from a write that a crash has cut short, since a whole record follows it.
+   */
+  async rest(): Promise<void> {
+    const journal = this.#journal;
+    const { given } = journal.at;
+    if (given.length === 0 || this.#broken !== undefined) return;
+    try {
+      await journal.write(encodeBatch({ volatile: [], commits: [], nextId: undefined, given }));
+      journal.count();
+    } catch {
+      await journal.cut().catch((cause) => this.#break('what was half written could not be cut off', cause));
+    }
   }
 
   /** Where it is time: begins a new journal, and a snapshot of all before it, which is written in the background. */
@@ -148,6 +187,7 @@ export class Journals {
     if (this.#clock.monotonic() < this.#snapshotAt) return;
     this.#snapshotAt = this.#clock.monotonic() + SNAPSHOT_RETRY_MS;
     try {
+      await this.#syncAll();
       await this.#changeTo(await this.#draft());
     } catch (error) {
       this.#logger.warn({ err: error }, `No new journal could be begun: ${messageOf(error)}`);
@@ -172,23 +212,38 @@ export class Journals {
         );
         return;
       }
-      this.#journal.write(JSON.stringify(this.#state('close')));
-      await this.#journal.sync();
+      await this.#journal.write(JSON.stringify(this.#state('close', this.#journal.at.given)));
+      await this.#journal.commit();
+      await this.#journal.cut().catch(() => {});
     } catch (error) {
       this.#logger.warn({ err: error }, `The end could not be written to the journal: ${messageOf(error)}`);
     } finally {
+      await this.#later?.drop();
       await this.#journal.close().catch(() => {});
     }
   }
 
-  /**
-   * Replaces a journal that can't be trusted: everything goes into a new snapshot, and a new journal follows it. No
-   * commit is delivered meanwhile but volatile ones, which are still waiting to be written afterwards.
-   */
+  /** Replaces a journal that can't be trusted, if it is time to try that again. */
   async #mend(): Promise<boolean> {
     if (this.#clock.monotonic() < this.#mendAt) return false;
     this.#mendAt = this.#clock.monotonic() + MEND_INTERVAL_MS;
     await this.#stopSnapshot();
+    try {
+      await this.#replace();
+    } catch (error) {
+      this.#break('no new journal could be begun', error);
+      return false;
+    }
+    this.#broken = undefined;
+    this.#logger.info({}, `Writes go on in ${fileName('journal', this.#journal.number)}.`);
+    return true;
+  }
+
+  /**
+   * Puts everything into a new snapshot, and begins a new journal behind it. No commit is delivered meanwhile but
+   * volatile ones, which are still waiting to be written afterwards.
+   */
+  async #replace(): Promise<void> {
     const wasIncomplete = this.#isIncomplete;
     this.#isIncomplete = false;
     const number = this.#journal.number + 1;
@@ -199,13 +254,25 @@ export class Journals {
       await this.#replaced(size ?? 0);
     } catch (error) {
       this.#isIncomplete ||= wasIncomplete;
-      await removeLeftovers(this.#disk, this.#folder, [draftName('snapshot', number)]);
-      this.#break('no new journal could be begun', error);
-      return false;
+      await this.#disk.remove(join(this.#folder, draftName('snapshot', number))).catch(() => {});
+      throw error;
     }
-    this.#broken = undefined;
-    this.#logger.info({}, `Writes go on in ${fileName('journal', this.#journal.number)}.`);
-    return true;
+  }
+
+  /** Has all that counts on disk. Rejects, with the journal broken, where that fails. */
+  async #syncAll(): Promise<void> {
+    await this.#later?.flush();
+    const journal = this.#journal;
+    if (this.#broken === undefined && journal.synced !== journal.at) {
+      await journal.sync().catch((error: unknown) => this.#break('a sync failed', error));
+    }
+    if (this.#broken !== undefined) throw new Error('what was written last could not be synced');
+  }
+
+  /** Never rejects: the next write finds the journal broken, and what it held goes into a new snapshot. */
+  async #syncLater(): Promise<void> {
+    if (this.#broken !== undefined) return;
+    await this.#journal.sync().catch((error: unknown) => this.#break('a sync failed', error));
   }
 
   #break(what: string, error: unknown): void {
@@ -216,11 +283,13 @@ export class Journals {
       outcome.kind === 'refused' && outcome.code === 'STORE_FULL' ? outcome : storeFailed(message);
   }
 
+  /** It follows what is known to be on disk: whatever else the journal before holds never happened. */
   #draft(): Promise<JournalDraft> {
+    const { number, synced } = this.#journal;
     return draftJournal(this.#disk, this.#folder, {
-      number: this.#journal.number + 1,
-      sequence: this.#journal.sequence,
-      state: { ...this.#state('begin'), after: { journal: this.#journal.number, end: this.#journal.end } },
+      number: number + 1,
+      sequence: synced.sequence,
+      state: { ...this.#state('begin', synced.given), after: { journal: number, end: synced.end } },
     });
   }
 
@@ -238,7 +307,7 @@ export class Journals {
       failure = error;
     }
     this.#journal = draft.journal;
-    this.#given = [];
+    await this.#later?.drop();
     await former.close().catch(() => {});
     if (failure === undefined) return;
     // It has its name, perhaps not for long: nothing may be added to it, and nothing to the one before.
@@ -271,9 +340,9 @@ export class Journals {
   /** A snapshot has its name: what is older is no longer needed. */
   async #replaced(size: number): Promise<void> {
     this.#lastSnapshotBytes = size;
-    this.#journalBytes = this.#journal.end;
+    this.#journalBytes = this.#journal.at.end;
     const { leftovers } = await readLayout(this.#disk, this.#folder);
-    await removeLeftovers(this.#disk, this.#folder, leftovers);
+    await removeLeftovers(this.#disk, this.#folder, leftovers, this.#journal.number);
   }
 
   async #stopSnapshot(): Promise<void> {
@@ -292,8 +361,15 @@ export class Journals {
     };
   }
 
-  #state(state: StateRecord['state']): StateRecord {
-    return stateRecord(state, this.#identity, this.#feed.revision, this.#nextId, this.#given);
+  #state(state: StateRecord['state'], given: readonly number[]): StateRecord {
+    const nextId = state === 'close' ? this.#nextId : this.#idMark;
+    return stateRecord(state, this.#identity, this.#feed.revision, nextId, given);
+  }
+
+  /** What the journal is to say of the ids, where it has not said enough. */
+  #idMarkFor(nextId: number | undefined): number | undefined {
+    if (nextId === undefined || nextId <= this.#idMark) return undefined;
+    return this.#later === undefined ? nextId : nextId + IDS_AHEAD;
   }
 }
 

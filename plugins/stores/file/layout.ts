@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RegistryError } from '../../../core/index.js';
 import type { Disk } from './disk.js';
-import type { FileKind } from './format.js';
+import { type FileKind, FORMAT_VERSION, readFirstLine } from './format.js';
 
 /** What lies in a data folder. Snapshot n holds all that happened before journal n began, and perhaps later things. */
 export interface Layout {
@@ -52,7 +52,46 @@ export async function readLayout(disk: Disk, folder: string): Promise<Layout> {
   return { snapshot, journals, leftovers };
 }
 
-/** Removes what no longer counts. What can't be removed is left for the next time. */
-export async function removeLeftovers(disk: Disk, folder: string, names: readonly string[]): Promise<void> {
-  for (const name of names) await disk.remove(join(folder, name)).catch(() => {});
+/** The folder that keeps what was there before an older format was replaced by the snapshot of this number. */
+export function olderFolder(version: number, number: number): string {
+  return `format-${version}-before-${number}`;
+}
+
+/**
+ * Removes what no longer counts, now that snapshot `number` is there; whole files of an older format are kept in a
+ * folder of their own. What can't be removed is left for the next time.
+ */
+export async function removeLeftovers(
+  disk: Disk,
+  folder: string,
+  names: readonly string[],
+  number: number,
+): Promise<void> {
+  for (const name of names) {
+    const path = join(folder, name);
+    const version = await versionOf(disk, path, name);
+    if (version === FORMAT_VERSION) {
+      await disk.remove(path).catch(() => {});
+      continue;
+    }
+    const kept = join(folder, olderFolder(version, number));
+    await disk.makeFolder(kept).catch(() => {});
+    await disk.rename(path, join(kept, name)).catch(() => {});
+  }
+}
+
+/** The format of a whole file; the present one for drafts, and for what can't be read. */
+async function versionOf(disk: Disk, path: string, name: string): Promise<number> {
+  const kind = /^(journal|snapshot)-\d+\.log$/.exec(name)?.[1] as FileKind | undefined;
+  if (kind === undefined) return FORMAT_VERSION;
+  try {
+    const file = await disk.open(path, 'read');
+    try {
+      return (await readFirstLine(file, kind, name)).version;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return FORMAT_VERSION;
+  }
 }

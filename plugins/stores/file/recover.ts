@@ -3,6 +3,7 @@ import type { Clock, StoredEntry, StoreReader } from '../../../core/index.js';
 import type { Disk, DiskFile } from './disk.js';
 import {
   corrupt,
+  FORMAT_VERSION,
   fromRuns,
   type JournalRecord,
   readFirstLine,
@@ -24,6 +25,8 @@ export interface Recovered {
         readonly number: number;
         readonly end: number;
         readonly sequence: number;
+        /** Of the file: zeros may lie behind the end. */
+        readonly size: number;
         /** Bytes behind the end that were never answered for. */
         readonly torn: number;
       }
@@ -37,8 +40,12 @@ export interface Recovered {
   /** The revisions that the last record's commits have now been given. */
   readonly given: readonly number[];
   readonly journalBytes: number;
+  /** The number of the snapshot; 0 where there is none. */
+  readonly snapshot: number;
   readonly snapshotBytes: number;
   readonly leftovers: readonly string[];
+  /** Whether any of the files is of a format before the present one. */
+  readonly isOlder: boolean;
 }
 
 /** Reads a data folder into the reader, and changes nothing. Throws STORE_CORRUPT or STORE_VERSION. */
@@ -50,9 +57,9 @@ export async function recover(
 ): Promise<Recovered> {
   const layout = await readLayout(disk, folder);
   const replay = new Replay(reader, { epoch: clock.uuid(), home: clock.uuid() });
-  const snapshotBytes =
+  const snapshot =
     layout.snapshot === undefined
-      ? 0
+      ? { size: 0, version: FORMAT_VERSION }
       : await readSnapshot(disk, folder, layout.snapshot, (entry) => replay.entry(entry));
 
   const files: DiskFile[] = [];
@@ -74,8 +81,13 @@ export async function recover(
     const isClean = replay.isClosed && journal?.torn === 0;
     const given = replay.finish(journal === undefined || isClean ? 0 : REVISION_LEAP);
     const { epoch, home, revision, nextId } = replay;
-    const { leftovers } = layout;
-    return { journal, epoch, home, revision, nextId, isClean, given, journalBytes, snapshotBytes, leftovers };
+    return {
+      ...{ journal, epoch, home, revision, nextId, isClean, given, journalBytes },
+      snapshot: layout.snapshot ?? 0,
+      snapshotBytes: snapshot.size,
+      leftovers: layout.leftovers,
+      isOlder: [snapshot, ...begins].some(({ version }) => version < FORMAT_VERSION),
+    };
   } finally {
     for (const file of files) await file.close();
   }
@@ -89,13 +101,14 @@ interface Begin {
   readonly size: number;
   readonly from: number;
   readonly sequence: number;
+  readonly version: number;
   readonly after: StateRecord['after'];
 }
 
 async function readBegin(file: DiskFile, number: number, before: Begin | undefined): Promise<Begin> {
   const name = fileName('journal', number);
   const size = await file.size();
-  const from = await readFirstLine(file, 'journal', name);
+  const { length: from, version } = await readFirstLine(file, 'journal', name);
   const first = await readRecord(file, from);
   if (first === undefined) throw corrupt(name, from, 'its first record fails its checksum');
   const state = parseRecord(first.payload, name, from);
@@ -105,7 +118,7 @@ async function readBegin(file: DiskFile, number: number, before: Begin | undefin
   if (before !== undefined && state.after?.journal !== before.number) {
     throw corrupt(name, from, `it does not follow ${before.name}`);
   }
-  return { number, name, file, size, from, sequence: first.sequence, after: state.after };
+  return { number, name, file, size, from, version, sequence: first.sequence, after: state.after };
 }
 
 async function replayJournal(
@@ -120,7 +133,7 @@ async function replayJournal(
   });
   if (expectedEnd !== undefined) {
     if (end !== expectedEnd) throw corrupt(name, end, 'the record there fails its checksum, or is missing');
-    return { number, end, sequence, torn: 0 };
+    return { number, end, sequence, size, torn: 0 };
   }
   const tail = await inspectTail(file, { from: end, limit, sequence });
   if (tail.laterRecord !== undefined) {
@@ -130,7 +143,7 @@ async function replayJournal(
       `the record there fails its checksum, and is not the last, since a later one lies unharmed at byte ${tail.laterRecord}`,
     );
   }
-  return { number, end, sequence, torn: tail.isEmpty ? 0 : size - end };
+  return { number, end, sequence, size, torn: tail.isEmpty ? 0 : size - end };
 }
 
 function parseRecord(payload: string, name: string, at: number): JournalRecord {
@@ -171,7 +184,8 @@ class Replay {
       this.epoch = record.epoch;
       this.home = record.home;
       this.revision = Math.max(this.revision, record.revision);
-      this.nextId = Math.max(this.nextId, record.nextId);
+      // A clean end takes back what was noted ahead of need.
+      this.nextId = record.nextId;
       return true;
     }
     for (const [revision, , , collection, key, value] of record.volatile ?? []) {

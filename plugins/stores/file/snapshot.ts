@@ -104,22 +104,22 @@ export async function publishSnapshot(disk: Disk, folder: string, number: number
   await disk.syncFolder(folder);
 }
 
-/** Reads a snapshot from end to end and answers its size. Throws STORE_CORRUPT or STORE_VERSION. */
+/** Reads a snapshot from end to end; answers its size, and the version of its format. Throws STORE_CORRUPT or STORE_VERSION. */
 export async function readSnapshot(
   disk: Disk,
   folder: string,
   number: number,
   onEntry: (entry: StoredEntry) => void,
-): Promise<number> {
+): Promise<{ size: number; version: number }> {
   const name = fileName('snapshot', number);
   const file = await disk.open(join(folder, name), 'read');
   try {
-    const limit = await file.size();
-    const from = await readFirstLine(file, 'snapshot', name);
+    const size = await file.size();
+    const { length: from, version } = await readFirstLine(file, 'snapshot', name);
     let begun: number | undefined;
     let count = 0;
     let counted: number | undefined;
-    const { end } = await scanRecords(file, { from, limit, sequence: 0 }, (payload, at) => {
+    const { end } = await scanRecords(file, { from, limit: size, sequence: 0 }, (payload, at) => {
       const record = parseRecord(payload, name, at);
       if ('snapshot' in record) begun = record.snapshot;
       else if ('end' in record) counted = record.end;
@@ -130,11 +130,11 @@ export async function readSnapshot(
         }
       }
     });
-    if (end !== limit) throw corrupt(name, end, 'the record there fails its checksum');
+    if (end !== size) throw corrupt(name, end, 'the record there fails its checksum');
     if (begun !== number) throw corrupt(name, from, `it is not snapshot ${number}`);
     if (count !== counted)
       throw corrupt(name, end, `it ends after ${count} entries, of ${counted ?? 'an unknown number'}`);
-    return limit;
+    return { size, version };
   } finally {
     await file.close();
   }

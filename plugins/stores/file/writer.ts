@@ -23,9 +23,14 @@ const COMMIT_CHARS = 8_000_000;
 /** How long a request waits for the disk, and how often that is looked at. */
 const TIMEOUT_MS = 10_000;
 const SWEEP_MS = 1_000;
+/** So long, and so many turns of the event loop, a write waits for others to join it. */
+const GATHER_MS = 1;
+const GATHER_TURNS = 200;
 /** Volatile changes wait this long for a durable one to be written with; after a failure longer. */
 const FLUSH_MS = 100;
 const FLUSH_RETRY_MS = 1_000;
+/** Quiet for so long, the journal is given a last word on what was written. */
+const REST_MS = 50;
 
 const LATE_WRITING = unknown(`The disk has not answered for ${TIMEOUT_MS} ms; this may be stored yet.`);
 const LATE_WAITING = storeFailed(`The disk has not answered for ${TIMEOUT_MS} ms; this was not stored.`);
@@ -44,8 +49,11 @@ export class Writer {
   #isClosed = false;
   #work: Promise<void> | undefined;
   #hasFailed = false;
+  /** How many were there for the last write: those it answered, and those that came meanwhile. */
+  #expected = 0;
   #sweep: Timer | undefined;
   #flush: Timer | undefined;
+  #rest: Timer | undefined;
 
   constructor(options: { clock: Clock; logger: Logger; feed: Feed; journals: Journals }) {
     this.#clock = options.clock;
@@ -88,6 +96,7 @@ export class Writer {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#flush?.cancel();
+    this.#rest?.cancel();
     do {
       this.#start();
       await this.#work;
@@ -138,9 +147,7 @@ export class Writer {
   async #run(): Promise<void> {
     try {
       do {
-        // What else this turn of the event loop brings belongs into the same write, and so does what those ask for who
-        // have just been answered: without it 16 callers settle into two groups that wait for each other's syncs.
-        await nextTurn();
+        await this.#gather();
         await this.#writeBatch();
         await this.#journals.compactIfDue();
       } while (this.#queue.size > 0);
@@ -152,7 +159,33 @@ export class Writer {
       this.#queue.clear({ writing: unknown(message), waiting: storeFailed(message) });
     }
     this.#work = undefined;
+    if (this.#isClosed) return;
     if (this.#volatile.size > 0) this.#flushSoon();
+    this.#rest ??= this.#clock.setTimer(REST_MS, () => {
+      this.#rest = undefined;
+      this.#work ??= this.#restQuietly();
+    });
+  }
+
+  async #restQuietly(): Promise<void> {
+    await this.#journals.rest();
+    this.#work = undefined;
+    if (this.#queue.size > 0) this.#start();
+    else if (this.#volatile.size > 0) this.#flushSoon();
+  }
+
+  /**
+   * What else this turn of the event loop brings belongs into the same write, and so does what those ask for next who
+   * have just been answered: else 64 callers settle into two groups that wait for each other's syncs. Under load the next
+   * write therefore waits a little for as many as were there for the last one.
+   */
+  async #gather(): Promise<void> {
+    const until = this.#clock.monotonic() + GATHER_MS;
+    let turns = 0;
+    do {
+      await nextTurn();
+      turns += 1;
+    } while (this.#queue.size < this.#expected && turns < GATHER_TURNS && this.#clock.monotonic() < until);
   }
 
   #flushSoon(): void {
@@ -178,6 +211,7 @@ export class Writer {
       this.#fail(requests, failure);
     }
     this.#queue.settle();
+    this.#expected = requests.length + this.#queue.size;
   }
 
   /** Takes what waits, each commit held against what the feed has passed and the commits taken before it. */

@@ -1,5 +1,6 @@
 import { appendFile, open, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { RegistryError, silentLogger, systemClock } from '../../../../core/index.js';
 import { nodeDisk } from '../../../../plugins/stores/file/disk.js';
@@ -30,14 +31,20 @@ async function flipBit(file: string, bit: number): Promise<void> {
   await writeFile(file, bytes);
 }
 
+/** Where the last record ends: behind it there are only zeros. */
+async function endOf(file: string): Promise<number> {
+  const bytes = await readFile(file);
+  return bytes.findLastIndex((byte) => byte !== 0) + 1;
+}
+
 /** A journal of a few commits, as it lies there without a close, and where each of its records ends. */
 async function journalOf(commits: number): Promise<{ opened: Opened; path: string; ends: number[] }> {
   const opened = await openStore();
   const file = join(opened.path, JOURNAL);
-  const ends = [(await stat(file)).size];
+  const ends = [await endOf(file)];
   for (let n = 1; n <= commits; n += 1) {
     await stored(put(opened.store, `k${n}`, n));
-    ends.push((await stat(file)).size);
+    ends.push(await endOf(file));
   }
   return { opened, path: await crashCopy(opened.path), ends };
 }
@@ -198,7 +205,9 @@ describe('a damaged data folder', () => {
   it('of a newer format is refused as such', async () => {
     const { path } = await journalOf(1);
     const text = await readFile(join(path, JOURNAL), 'latin1');
-    await writeFile(join(path, JOURNAL), text.replace('rollcall-journal 1', 'rollcall-journal 2'), 'latin1');
+    const newer = 'rollcall-journal 3';
+    const line = `${newer} ${crc32(newer).toString(16).padStart(8, '0')}\n`;
+    await writeFile(join(path, JOURNAL), text.replace(/^.*\n/, line), 'latin1');
     expect(await openingError(path)).toMatchObject({ code: 'STORE_VERSION' });
   });
 });

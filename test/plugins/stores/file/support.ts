@@ -38,7 +38,7 @@ export async function crashCopy(path: string): Promise<string> {
     let isWhole = true;
     for (const name of names) {
       if (name === 'lock') continue;
-      await cp(join(path, name), join(copy, name)).catch(() => {
+      await cp(join(path, name), join(copy, name), { recursive: true }).catch(() => {
         isWhole = false;
       });
     }
@@ -56,7 +56,7 @@ export interface Opened {
 
 /** Opens a store, in a new folder unless one is given; it is closed after the test. */
 export async function openStore(
-  options: { path?: string; disk?: Disk; clock?: Clock; snapshotBytes?: number } = {},
+  options: { path?: string; disk?: Disk; clock?: Clock; snapshotBytes?: number; intervalMs?: number } = {},
 ): Promise<Opened> {
   const path = options.path ?? (await tempFolder());
   const store = new FileStore({ clock: systemClock, logger: silentLogger, ...options, path });
@@ -84,7 +84,7 @@ export async function stored(outcome: Awaitable<CommitOutcome>): Promise<number>
 }
 
 /** What is asked of the disk, and of which file. */
-export type Step = 'create' | 'write' | 'datasync' | 'truncate' | 'rename' | 'remove' | 'syncFolder';
+export type Step = 'create' | 'write' | 'zero' | 'datasync' | 'truncate' | 'rename' | 'remove' | 'syncFolder';
 
 export function diskError(code: string): Error {
   return Object.assign(new Error(`${code}: the test says so`), { code });
@@ -113,6 +113,10 @@ export class TestDisk implements Disk {
           throw error;
         }
         file.writeSync(bytes, position);
+      },
+      zero: async (from, to) => {
+        await this.before('zero', name);
+        await file.zero(from, to);
       },
       datasync: async () => {
         await this.before('datasync', name);
