@@ -2,6 +2,7 @@ import { type Awaitable, isPromise } from './awaitable.js';
 import type { Clock } from './clock.js';
 import { RegistryError } from './errors.js';
 import type { JsonObject } from './json.js';
+import { KeyMap } from './key-map.js';
 import type { Batch, MicroDB } from './microdb/index.js';
 import type {
   By,
@@ -68,8 +69,8 @@ export class Catalogue implements StoreReader {
   readonly #clock: Clock;
   readonly #onCommitted: (commit: FeedCommit) => void;
   readonly #shelves = new Map<string, Shelf>();
-  /** The last commit under way for each key, by collection and key. */
-  readonly #pending = new Map<string, Commit>();
+  /** The last commit under way for each key. */
+  readonly #pending = new KeyMap<Commit>();
   /** Every commit that has not passed the feed yet, and those that were built on it. */
   readonly #underWay = new Map<Commit, Commit[]>();
   #revision = 0;
@@ -144,12 +145,7 @@ export class Catalogue implements StoreReader {
 
   /** The keys of a collection that have something queued and begin with `prefix`. */
   pendingKeys(collection: string, prefix: string): string[] {
-    const begin = pendingKey(collection, prefix);
-    const keys: string[] = [];
-    for (const key of this.#pending.keys()) {
-      if (key.startsWith(begin)) keys.push(key.slice(collection.length + 1));
-    }
-    return keys;
+    return [...this.#pending.keys(collection)].filter((key) => key.startsWith(prefix));
   }
 
   /**
@@ -186,8 +182,8 @@ export class Catalogue implements StoreReader {
     let end: CommitOutcome;
     try {
       end = await outcome;
-      if (end.kind === 'committed') await this.#passed(end.revision);
-      else this.#withdraw(commit);
+      if (end.kind !== 'committed') this.#withdraw(commit);
+      else if (end.revision > this.#revision) await this.#passed(end.revision);
       this.#uncover(commit);
     } catch (error) {
       this.#withdraw(commit);
@@ -244,7 +240,7 @@ export class Catalogue implements StoreReader {
   }
 
   #pendingFor(collection: string, key: string): Commit | undefined {
-    return this.#pending.size === 0 ? undefined : this.#pending.get(pendingKey(collection, key));
+    return this.#pending.size === 0 ? undefined : this.#pending.get(collection, key);
   }
 
   /** Lays a commit over what is committed, until the feed has passed it. */
@@ -252,7 +248,7 @@ export class Catalogue implements StoreReader {
     if (commit.revision !== undefined && commit.revision <= this.#revision) return;
     this.#underWay.set(commit, []);
     for (const { collection, key, when } of commit.changes) {
-      this.#pending.set(pendingKey(collection, key), commit);
+      this.#pending.set(collection, key, commit);
       if (when?.kind === 'after') this.#underWay.get(when.commit)?.push(commit);
     }
   }
@@ -273,13 +269,12 @@ export class Catalogue implements StoreReader {
   #uncover(commit: Commit, refused?: ReadonlySet<Commit>): void {
     if (this.#pending.size === 0) return;
     for (const { collection, key, when } of commit.changes) {
-      const at = pendingKey(collection, key);
-      if (this.#pending.get(at) !== commit) continue;
+      if (this.#pending.get(collection, key) !== commit) continue;
       const before = when?.kind === 'after' ? when.commit : undefined;
       if (before !== undefined && this.#underWay.has(before) && refused?.has(before) !== true) {
-        this.#pending.set(at, before);
+        this.#pending.set(collection, key, before);
       } else {
-        this.#pending.delete(at);
+        this.#pending.delete(collection, key);
       }
     }
   }
@@ -351,8 +346,7 @@ export class Catalogue implements StoreReader {
   #settle({ changes, revision, local }: FeedCommit): void {
     if (!local || this.#pending.size === 0) return;
     for (const { collection, key } of changes) {
-      const at = pendingKey(collection, key);
-      if (this.#pending.get(at)?.revision === revision) this.#pending.delete(at);
+      if (this.#pending.get(collection, key)?.revision === revision) this.#pending.delete(collection, key);
     }
   }
 
@@ -383,10 +377,6 @@ export class Catalogue implements StoreReader {
 }
 
 const ABSENT: Precondition = { kind: 'absent' };
-
-function pendingKey(collection: string, key: string): string {
-  return `${collection}\u0001${key}`;
-}
 
 /** A commit that has ended needs its preconditions no more, and each would keep the whole chain before it in memory. */
 function unchain(commit: Commit): void {

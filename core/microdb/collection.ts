@@ -146,14 +146,15 @@ export class Collection<R extends object> {
 
   /**
    * Puts a deeply frozen record as part of a state that is restored from elsewhere: no commit, and no watcher hears of
-   * it. See `MicroDB.startAt`. Throws DUPLICATE_KEY, INVALID_BATCH.
+   * it. Answers the record whose place it takes. See `MicroDB.startAt`. Throws DUPLICATE_KEY, INVALID_BATCH.
    */
-  load(record: R): void {
+  load(record: R): R | undefined {
     this.#feed.checkFree();
     const key = this.#table.keyOf(record);
     const previous = this.#table.records.get(key);
     this.#table.checkUnique(record, previous);
     this.#table.apply(key, previous, record);
+    return previous;
   }
 
   /** Takes a record out again that `load` had put there. */

@@ -1,4 +1,4 @@
-import type { Json } from '../json.js';
+import { deepFreeze, type Json } from '../json.js';
 
 /** Every status and its integer on MicroReg's wire; the first three are MicroReg's own (DESIGN §4). */
 export const STATUS_CODES = {
@@ -184,6 +184,27 @@ export function mergeRecord(
   if (observedStatus !== undefined) record.observed = observedStatus;
   record.voices = Object.freeze(voices);
   return Object.freeze(record);
+}
+
+const NOTHING: readonly never[] = Object.freeze([]);
+const NO_META: { readonly [key: string]: string } = Object.freeze({});
+
+/**
+ * Freezes what is within a registration that comes from a store, which becomes part of a record. Most have no checks and
+ * many no tags: one empty list serves them all.
+ */
+export function freezeParts(registration: Registration): Registration {
+  const parts = registration as Writable<Registration>;
+  parts.tags = parts.tags.length === 0 ? NOTHING : Object.freeze(parts.tags);
+  parts.checks = parts.checks.length === 0 ? NOTHING : deepFreeze(parts.checks);
+  parts.meta = isEmpty(parts.meta) ? NO_META : Object.freeze(parts.meta);
+  if (parts.given !== undefined) Object.freeze(parts.given);
+  return registration;
+}
+
+function isEmpty(value: object): boolean {
+  for (const _ in value) return false;
+  return true;
 }
 
 function worstOf(a: Opinion | undefined, b: Opinion | undefined): Status | undefined {

@@ -4,6 +4,7 @@ import { deepFreeze, type JsonObject } from '../json.js';
 import type { Batch, Collection, MicroDB } from '../microdb/index.js';
 import type { FeedCommit, StoredEntry } from '../store.js';
 import {
+  freezeParts,
   type HeldOpinion,
   instanceKey,
   mergeRecord,
@@ -42,6 +43,8 @@ export class ServiceShelf implements Shelf {
   /** One write asks for its record five times on its way; remembering the last answer is half of its cost (docs/benchmarks.md). */
   #lastKey = '';
   #lastRecord: ServiceRecord | undefined;
+  /** While replaying: what nearly every registration says alike, so that it is kept once. */
+  readonly #shared = { home: '', owner: '' };
 
   constructor(db: MicroDB, tell: (changes: readonly RecordChange[], commit: FeedCommit) => void) {
     this.#tell = tell;
@@ -62,17 +65,17 @@ export class ServiceShelf implements Shelf {
   }
 
   load(entry: Omit<StoredEntry, 'value'> & { readonly value: JsonObject | null }): void {
-    const key = recordKey(entry);
-    const current = this.record(key);
-    const sketch = sketchOf(current, this.#early.get(key));
-    draw(sketch, { ...entry, value: deepFreeze(entry.value) }, entry.revision);
-    const said = Object.values(sketch.voices ?? {}).map(({ revision }) => revision);
-    const record = finish(sketch, Math.max(entry.revision, current?.revision ?? 0, ...said));
-    this.#early.delete(key);
+    const { collection, key, value, revision } = entry;
+    if (collection !== INSTANCES || value === null || this.#early.has(key)) {
+      this.#loadAny(entry);
+      return;
+    }
+    // Nearly all there is at boot: an instance that is new, and of which no voice has spoken.
+    const registration = value as unknown as Registration;
+    this.#share(registration);
+    const previous = this.records.load(mergeRecord(freezeParts(registration), revision, undefined, revision));
     this.#lastKey = '';
-    if (record !== undefined) this.records.load(record);
-    else if (current !== undefined) this.records.unload(current.name, current.instance);
-    if (record === undefined && sketch.voices !== undefined) this.#early.set(key, sketch.voices);
+    if (previous?.voices !== undefined) this.#merge(registration, revision, previous);
   }
 
   /** Replay has ended: voices of instances that are not there any more are dropped. */
@@ -146,6 +149,34 @@ export class ServiceShelf implements Shelf {
         yield { collection: VOICE_DOCUMENTS, key: voiceKey(key, voice), value: { status, reason }, revision };
       }
     }
+  }
+
+  #share(registration: { home: string; owner: string }): void {
+    const { home, owner } = registration;
+    if (home === this.#shared.home) registration.home = this.#shared.home;
+    else this.#shared.home = home;
+    if (owner === this.#shared.owner) registration.owner = this.#shared.owner;
+    else this.#shared.owner = owner;
+  }
+
+  /** One key at boot, whatever it is. */
+  #loadAny(entry: Omit<StoredEntry, 'value'> & { readonly value: JsonObject | null }): void {
+    const key = recordKey(entry);
+    const current = this.record(key);
+    const sketch = sketchOf(current, this.#early.get(key));
+    draw(sketch, { ...entry, value: deepFreeze(entry.value) }, entry.revision);
+    const said = Object.values(sketch.voices ?? {}).map(({ revision }) => revision);
+    const record = finish(sketch, Math.max(entry.revision, current?.revision ?? 0, ...said));
+    this.#early.delete(key);
+    this.#lastKey = '';
+    if (record !== undefined) this.records.load(record);
+    else if (current !== undefined) this.records.unload(current.name, current.instance);
+    if (record === undefined && sketch.voices !== undefined) this.#early.set(key, sketch.voices);
+  }
+
+  /** At boot: a registration that replaces another, of which voices have spoken. */
+  #merge(registration: Registration, revision: number, { voices, revision: before }: ServiceRecord): void {
+    this.records.load(mergeRecord(registration, revision, voices, Math.max(revision, before)));
   }
 
   #changeOf(change: Draft, revision: number): RecordChange | undefined {

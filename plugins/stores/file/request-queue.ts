@@ -1,5 +1,4 @@
-import type { Commit, CommitOutcome } from '../../../core/index.js';
-import { KeyMap } from './key-map.js';
+import { type Commit, type CommitOutcome, KeyMap } from '../../../core/index.js';
 
 /** More than this waiting for the disk, and more are refused. */
 export const REQUEST_LIMIT = 10_000;

@@ -3,6 +3,7 @@ import {
   type Clock,
   type Commit,
   type CommitOutcome,
+  KeyMap,
   type Logger,
   messageOf,
   RegistryError,
@@ -11,7 +12,6 @@ import {
 import type { Feed } from './feed.js';
 import { encodeCommit } from './format.js';
 import type { Journals } from './journals.js';
-import { KeyMap } from './key-map.js';
 import { conflict, limitReached, notOpen, storeFailed, unknown } from './outcomes.js';
 import { CHARS_LIMIT, end, REQUEST_LIMIT, type Request, RequestQueue } from './request-queue.js';
 import { VolatileChanges } from './volatile-changes.js';
