@@ -20,6 +20,9 @@ export interface Compacted {
   readonly revision: number;
 }
 
+/** What is told of one commit: its changes; or that some are lost to whoever is told. Frozen. */
+export type FeedEvent = readonly Change[] | Compacted;
+
 /** A change as it is kept: from one state of a record to the next; undefined stands for "not there". */
 export interface Write {
   readonly revision: number;

@@ -1,11 +1,10 @@
-import { type Change, type Compacted, changeOf, type Write } from './change.js';
+import { type Change, type Compacted, changeOf, type FeedEvent, type Write } from './change.js';
 import { MicroDBError, show } from './errors.js';
-import { MAX_CHAINED_COMMITS, MAX_WATCHERS } from './limits.js';
+import { type Follow, Follower, type FollowFilter } from './follower.js';
+import { DEFAULT_RING_SIZE, MAX_WATCHERS } from './limits.js';
 import { Ring } from './ring.js';
 import type { Table } from './table.js';
-
-/** Called with the changes of one commit, or told that what it asked for is gone. Both are frozen. */
-export type WatchCallback = (event: readonly Change[] | Compacted) => void;
+import { type Watch, type WatchCallback, Watchers } from './watchers.js';
 
 /** Which changes: those after revision `since`, those of one collection. */
 export interface ChangeFilter {
@@ -13,47 +12,61 @@ export interface ChangeFilter {
   readonly collection?: string;
 }
 
-/** A watch that goes on until it is closed. */
-export interface Watch {
-  close(): void;
+/** Which changes, and about how many: a commit is never given in part, so one that is larger comes alone. */
+export interface ChangesFilter extends ChangeFilter {
+  readonly since: number;
+  readonly limit?: number;
 }
 
-interface Watcher {
-  readonly callback: WatchCallback;
-  readonly collection: string | undefined;
-  /** The last revision it knows of: one that begins inside a callback must not be told what is still queued. */
-  seen: number;
-  isOpen: boolean;
+/** Changes, and the revision up to which they are all: to be asked with next. */
+export interface Changes {
+  readonly revision: number;
+  readonly changes: Change[];
 }
 
-/** Numbers the commits, keeps the last changes, and tells the watchers, in order and one commit after the other. */
+/** Where a reader of the feed is. */
+export interface Place {
+  /** The last revision it knows of. */
+  revision: number;
+  /** Which of the feed's histories that is a revision of; see {@link Feed.startAt}. */
+  history: number;
+}
+
+/** Numbers the commits, keeps the last changes, and serves everyone who wants to know of them. */
 export class Feed {
   #ring: Ring;
   readonly #ringSize: number;
-  readonly #onWatcherError: (error: unknown) => void;
+  readonly #watchers: Watchers;
+  #followers = 0;
+  /** What wakes those followers that wait for the next commit. */
+  readonly #waiting = new Set<() => void>();
   #revision: number;
-  #watchers: readonly Watcher[] = [];
-  #queue: (readonly Change[])[] = [];
-  #isDelivering = false;
-  #chained = 0;
+  #history = 0;
   #isBatchOpen = false;
 
   constructor(ringSize: number, revision: number, onWatcherError: (error: unknown) => void) {
     this.#ringSize = ringSize;
     this.#ring = new Ring(ringSize, revision);
     this.#revision = revision;
-    this.#onWatcherError = onWatcherError;
+    this.#watchers = new Watchers(Math.max(ringSize, DEFAULT_RING_SIZE), onWatcherError);
   }
 
   get revision(): number {
     return this.#revision;
   }
 
-  /** Begins anew after `revision`: what was before is no longer kept. Throws INVALID_REVISION, INVALID_BATCH. */
+  /**
+   * Begins anew after `revision`: what was before is no longer kept, and everyone who listens is told so. Throws
+   * INVALID_REVISION, INVALID_BATCH.
+   */
   startAt(revision: number): void {
     if (revision !== this.#revision) this.nextRevision(revision);
+    this.checkFree();
     this.#revision = revision;
+    this.#history++;
     this.#ring = new Ring(this.#ringSize, revision);
+    this.#watchers.tellCompacted(revision);
+    this.#wakeFollowers();
   }
 
   /** Until it ends, only the batch may write. Throws INVALID_BATCH where one is open already. */
@@ -66,18 +79,22 @@ export class Feed {
     this.#isBatchOpen = false;
   }
 
+  /** Throws INVALID_BATCH while a batch is open. */
+  checkFree(): void {
+    if (!this.#isBatchOpen) return;
+    throw new MicroDBError(
+      'INVALID_BATCH',
+      'A batch is open; inside its function write through the batch it is given, and begin no other.',
+    );
+  }
+
   /**
    * The revision of the commit that is about to be made: the one given, or the next. Throws INVALID_REVISION where it is
    * not greater than the last, INVALID_BATCH inside a batch, LIMIT_REACHED where watchers write without end.
    */
   nextRevision(given: number | undefined): number {
     this.checkFree();
-    if (this.#isDelivering && ++this.#chained > MAX_CHAINED_COMMITS) {
-      throw new MicroDBError(
-        'LIMIT_REACHED',
-        `Watchers caused ${MAX_CHAINED_COMMITS} commits from inside their callbacks; one of them probably answers its own changes.`,
-      );
-    }
+    if (this.#watchers.isDelivering) this.#watchers.countChained();
     if (given === undefined) return this.#revision + 1;
     if (Number.isSafeInteger(given) && given > this.#revision) return given;
     throw new MicroDBError(
@@ -96,131 +113,106 @@ export class Feed {
     const anyTable = table as unknown as Table<object>;
     this.#revision = revision;
     this.#ring.push(revision, anyTable, previous, next);
-    if (this.#watchers.length > 0) this.#tellAll([changeOf({ revision, table: anyTable, previous, next })]);
+    if (this.#waiting.size > 0) this.#wakeFollowers();
+    if (this.#watchers.size > 0) this.#watchers.tell([{ revision, table: anyTable, previous, next }]);
   }
 
   /** Makes known what was committed under a revision of {@link nextRevision}. */
   publish(revision: number, writes: readonly Write[]): void {
     this.#revision = revision;
     for (const { table, previous, next } of writes) this.#ring.push(revision, table, previous, next);
-    if (this.#watchers.length > 0 && writes.length > 0) this.#tellAll(writes.map(changeOf));
+    if (writes.length === 0) return;
+    if (this.#waiting.size > 0) this.#wakeFollowers();
+    if (this.#watchers.size > 0) this.#watchers.tell(writes);
   }
 
   /** The changes after a revision, or word that they are no longer all kept. */
-  changes(
-    filter: ChangeFilter & { readonly since: number },
-  ): Compacted | { revision: number; changes: Change[] } {
-    checkSince(filter.since);
-    const revision = this.#revision;
-    // A revision still to come is one of another history, of before a restore say: what it knows can't be relied upon.
-    const writes = filter.since > revision ? undefined : this.#ring.since(filter.since);
-    if (writes === undefined) return Object.freeze({ compacted: true, revision });
-    const { collection } = filter;
-    const wanted =
-      collection === undefined ? writes : writes.filter(({ table }) => table.name === collection);
-    return { revision, changes: wanted.map(changeOf) };
+  changes({ since, collection, limit = Number.MAX_SAFE_INTEGER }: ChangesFilter): Compacted | Changes {
+    checkSince(since);
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new MicroDBError('INVALID_QUERY', `limit is ${show(limit)}; expected an integer from 1.`);
+    }
+    const commits = this.#commitsAfter(since, collection);
+    if (commits === undefined) return this.#compacted();
+    const changes: Change[] = [];
+    for (const commit of commits) {
+      const last = changes.at(-1);
+      if (last !== undefined && changes.length + commit.length > limit) {
+        return { revision: last.revision, changes };
+      }
+      for (const write of commit) changes.push(changeOf(write));
+    }
+    return { revision: this.#revision, changes };
   }
 
-  watch(filter: ChangeFilter, callback: WatchCallback): Watch {
-    if (filter.since !== undefined) checkSince(filter.since);
+  watch({ since, collection }: ChangeFilter, callback: WatchCallback): Watch {
+    if (since !== undefined) checkSince(since);
     if (typeof callback !== 'function') {
       throw new MicroDBError('INVALID_QUERY', `The watcher is ${show(callback)}; expected a function.`);
     }
-    if (this.#watchers.length >= MAX_WATCHERS) {
-      throw new MicroDBError(
-        'LIMIT_REACHED',
-        `There are ${MAX_WATCHERS} watchers already; close those not needed.`,
-      );
+    this.#checkRoom();
+    const place = since === undefined ? undefined : { revision: since, history: this.#history };
+    return this.#watchers.add(callback, collection, place && (() => this.read(place, collection)));
+  }
+
+  follow({ since, collection, signal }: FollowFilter): Follow {
+    if (since !== undefined) checkSince(since);
+    if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+      throw new MicroDBError('INVALID_QUERY', `signal is ${show(signal)}; expected an AbortSignal.`);
     }
-    const watcher: Watcher = { callback, collection: filter.collection, seen: this.#revision, isOpen: true };
-    this.#watchers = [...this.#watchers, watcher];
-    if (filter.since !== undefined) this.#catchUp(watcher, filter.since);
-    return {
-      close: () => {
-        watcher.isOpen = false;
-        this.#watchers = this.#watchers.filter((other) => other !== watcher);
+    this.#checkRoom();
+    this.#followers++;
+    const place = { revision: since ?? this.#revision, history: this.#history };
+    return new Follower({
+      read: () => this.read(place, collection),
+      wait: (wake) => this.#waiting.add(wake),
+      leave: (wake) => {
+        this.#followers--;
+        this.#waiting.delete(wake);
       },
-    };
+      signal,
+    });
   }
 
-  /** Tells a new watcher what it missed, commit by commit, before anything newer. */
-  #catchUp(watcher: Watcher, since: number): void {
-    const { collection } = watcher;
-    const missed = this.changes(collection === undefined ? { since } : { since, collection });
-    const wasDelivering = this.#isDelivering;
-    this.#isDelivering = true;
-    if ('compacted' in missed) {
-      this.#call(watcher, missed);
-    } else {
-      for (const commit of commitsOf(missed.changes)) this.#call(watcher, commit);
+  /**
+   * What comes first after a place, which moves on past it: a commit's changes, or word that some are gone; undefined
+   * where nothing has come yet.
+   */
+  read(place: Place, collection: string | undefined): FeedEvent | undefined {
+    const commits =
+      place.history === this.#history ? this.#commitsAfter(place.revision, collection) : undefined;
+    place.history = this.#history;
+    place.revision = this.#revision;
+    if (commits === undefined) return this.#compacted();
+    for (const commit of commits) {
+      const changes = Object.freeze(commit.map(changeOf));
+      place.revision = changes[0]?.revision ?? this.#revision;
+      return changes;
     }
-    if (!wasDelivering) this.#deliver();
+    return undefined;
   }
 
-  #tellAll(changes: readonly Change[]): void {
-    this.#queue.push(Object.freeze(changes));
-    if (!this.#isDelivering) this.#deliver();
+  #commitsAfter(revision: number, collection: string | undefined): Iterable<readonly Write[]> | undefined {
+    // A revision still to come is one of another history, of before a restore say: what it knows can't be relied upon.
+    return revision > this.#revision ? undefined : this.#ring.commitsAfter(revision, collection);
   }
 
-  #deliver(): void {
-    this.#isDelivering = true;
-    for (let at = 0; at < this.#queue.length; at++) {
-      const changes = this.#queue[at] as readonly Change[];
-      const revision = changes[0]?.revision ?? 0;
-      for (const watcher of this.#watchers) {
-        if (watcher.seen >= revision) continue;
-        watcher.seen = revision;
-        this.#tell(watcher, changes);
-      }
-    }
-    this.#queue = [];
-    this.#chained = 0;
-    this.#isDelivering = false;
+  #compacted(): Compacted {
+    return Object.freeze({ compacted: true, revision: this.#revision });
   }
 
-  #tell(watcher: Watcher, changes: readonly Change[]): void {
-    const wanted = ofCollection(changes, watcher.collection);
-    if (wanted.length > 0) this.#call(watcher, Object.freeze(wanted));
+  /** Each waits anew when it has read what there is, so that a burst of commits wakes it once. */
+  #wakeFollowers(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
   }
 
-  #call(watcher: Watcher, event: readonly Change[] | Compacted): void {
-    if (!watcher.isOpen) return;
-    try {
-      const result: unknown = watcher.callback(event);
-      // An async function is none of the types' watchers, but its rejection would end the process.
-      if (result instanceof Promise) result.catch((error: unknown) => this.#report(error));
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  #report(error: unknown): void {
-    try {
-      this.#onWatcherError(error);
-    } catch {
-      // Whoever reports errors must not add to them.
-    }
-  }
-
-  /** Throws INVALID_BATCH while a batch is open. */
-  checkFree(): void {
-    if (!this.#isBatchOpen) return;
+  #checkRoom(): void {
+    if (this.#watchers.size + this.#followers < MAX_WATCHERS) return;
     throw new MicroDBError(
-      'INVALID_BATCH',
-      'A batch is open; inside its function write through the batch it is given, and begin no other.',
+      'LIMIT_REACHED',
+      `There are ${MAX_WATCHERS} watchers and followers already; close those not needed.`,
     );
-  }
-}
-
-function ofCollection(changes: readonly Change[], collection: string | undefined): readonly Change[] {
-  if (collection === undefined || changes.every((change) => change.collection === collection)) return changes;
-  return changes.filter((change) => change.collection === collection);
-}
-
-function* commitsOf(changes: readonly Change[]): Iterable<readonly Change[]> {
-  for (let from = 0, to = 0; from < changes.length; from = to) {
-    while (to < changes.length && changes[to]?.revision === changes[from]?.revision) to++;
-    yield Object.freeze(changes.slice(from, to));
   }
 }
 

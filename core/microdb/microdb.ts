@@ -1,16 +1,18 @@
 import { Batch } from './batch.js';
-import type { Change, Compacted } from './change.js';
+import type { Compacted } from './change.js';
 import { Collection } from './collection.js';
 import { type CollectionDefinition, completeDefinition, sameDefinition } from './definition.js';
 import { MicroDBError, show } from './errors.js';
 import { type CommandResult, executeCommand } from './execute.js';
-import { type ChangeFilter, Feed, type Watch, type WatchCallback } from './feed.js';
+import { type ChangeFilter, type Changes, type ChangesFilter, Feed } from './feed.js';
+import type { Follow, FollowFilter } from './follower.js';
 import type { JsonObject } from './json.js';
 import { DEFAULT_RING_SIZE, MAX_COLLECTIONS, MAX_RING_SIZE } from './limits.js';
 import { suggest } from './nearest.js';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot.js';
 import { Staging } from './stage.js';
 import { Table } from './table.js';
+import type { Watch, WatchCallback } from './watchers.js';
 
 /** What a database may be told when it is made. */
 export interface MicroDBOptions {
@@ -97,10 +99,11 @@ export class MicroDB {
     return result;
   }
 
-  /** The changes after a revision, if all of them are still kept. Throws INVALID_QUERY, UNKNOWN_COLLECTION. */
-  changes(
-    filter: ChangeFilter & { readonly since: number },
-  ): Compacted | { revision: number; changes: Change[] } {
+  /**
+   * The changes after a revision, if all of them are still kept; with a limit, as many whole commits as it has room for,
+   * but one at least. Throws INVALID_QUERY, UNKNOWN_COLLECTION.
+   */
+  changes(filter: ChangesFilter): Compacted | Changes {
     if (filter.collection !== undefined) this.#entry(filter.collection);
     return this.#feed.changes(filter);
   }
@@ -108,7 +111,8 @@ export class MicroDB {
   /**
    * Calls back after each commit with its changes: synchronously, in the order of revisions, never from inside another
    * call. With `since` it begins with what came after that revision, or with word that this is no longer all kept.
-   * A callback may write (it is called for that when everyone knows of the commit before), watch and close.
+   * A callback may write (it is called for that when everyone knows of the commit before), watch and close; where what is
+   * so written and not yet told outgrows the ring, everyone is told `compacted` instead.
    */
   watch(filter: ChangeFilter, callback: WatchCallback): Watch {
     if (filter.collection !== undefined) this.#entry(filter.collection);
@@ -116,8 +120,19 @@ export class MicroDB {
   }
 
   /**
+   * The same as {@link watch} for `for await`, at the reader's own pace, from this call on or from `since`. Nothing is kept
+   * for a reader: one that the ring has overtaken is told `compacted`, and goes on from there. Leave the loop, call `return` or
+   * abort the signal to end it. Throws INVALID_QUERY, UNKNOWN_COLLECTION, LIMIT_REACHED.
+   */
+  follow(filter: FollowFilter = {}): Follow {
+    if (filter.collection !== undefined) this.#entry(filter.collection);
+    return this.#feed.follow(filter);
+  }
+
+  /**
    * Says which revision the state that `Collection.load` has put in is of: commits go on after it, and what changed up
-   * to it can't be asked for. Throws INVALID_REVISION where it is less than the last.
+   * to it can't be asked for; watchers and followers are told `compacted`. Throws INVALID_REVISION where it is less than
+   * the last.
    */
   startAt(revision: number): void {
     this.#feed.startAt(revision);

@@ -32,28 +32,39 @@ export class Ring {
     this.#next[at] = next;
   }
 
-  /** All writes after a revision; undefined where some are gone. */
-  since(revision: number): Write[] | undefined {
-    if (revision < this.#floor) return undefined;
-    const count = this.#revisions.length;
+  /**
+   * The writes after a revision, to one collection or all, those of one commit together; undefined where some are gone.
+   * To be read before anything else is pushed.
+   */
+  commitsAfter(revision: number, collection: string | undefined): Iterable<readonly Write[]> | undefined {
+    return revision < this.#floor ? undefined : this.#commitsFrom(this.#positionAfter(revision), collection);
+  }
+
+  *#commitsFrom(position: number, collection: string | undefined): Iterable<readonly Write[]> {
+    let commit: Write[] = [];
+    for (; position < this.#revisions.length; position++) {
+      const at = this.#at(position);
+      const table = this.#tables[at] as Table<object>;
+      if (collection !== undefined && table.name !== collection) continue;
+      const revision = this.#revisions[at] as number;
+      if (commit.length > 0 && commit[0]?.revision !== revision) {
+        yield commit;
+        commit = [];
+      }
+      commit.push({ revision, table, previous: this.#previous[at], next: this.#next[at] });
+    }
+    if (commit.length > 0) yield commit;
+  }
+
+  #positionAfter(revision: number): number {
     let low = 0;
-    let high = count;
+    let high = this.#revisions.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((this.#revisions[this.#at(middle)] as number) > revision) high = middle;
       else low = middle + 1;
     }
-    const writes: Write[] = [];
-    for (let position = low; position < count; position++) {
-      const at = this.#at(position);
-      writes.push({
-        revision: this.#revisions[at] as number,
-        table: this.#tables[at] as Table<object>,
-        previous: this.#previous[at],
-        next: this.#next[at],
-      });
-    }
-    return writes;
+    return low;
   }
 
   #at(position: number): number {

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Change, Compacted } from '../../../core/microdb/index.js';
 import { codeOf, type Instance, instance, makeInstances } from './instances.js';
-
-/** What a watcher was told, as revisions. */
-function revisionsOf(event: readonly Change[] | Compacted): string {
-  return 'compacted' in event ? `compacted ${event.revision}` : event.map(({ revision }) => revision).join();
-}
+import { revisionsOf } from './ledger.js';
 
 describe('asking for changes', () => {
   it('gives those after a revision, with the record before and after', () => {
