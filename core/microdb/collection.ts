@@ -150,6 +150,7 @@ export class Collection<R extends object> {
    */
   load(record: R): R | undefined {
     this.#feed.checkFree();
+    this.#table.checkIsThere();
     const key = this.#table.keyOf(record);
     const previous = this.#table.records.get(key);
     this.#table.checkUnique(record, previous);
@@ -167,6 +168,7 @@ export class Collection<R extends object> {
 
   /** A batch of one. Everything that can refuse it comes before the first thing that changes. */
   #commit<N extends R | undefined>(key: Key, previous: R | undefined, next: N, given: number | undefined): N {
+    this.#table.checkIsThere();
     if (next !== undefined) this.#table.checkUnique(next, previous);
     const revision = this.#feed.nextRevision(given);
     this.#table.apply(key, previous, next);

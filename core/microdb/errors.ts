@@ -9,8 +9,9 @@ export const MICRODB_ERROR_CODES = {
   INVALID_BATCH: 'A batch was used after its end, from inside another write, or with an async function.',
   DUPLICATE_KEY: 'A record with this key, or this value of a unique index, exists.',
   NOT_FOUND: 'No record has this key.',
-  UNKNOWN_COLLECTION: 'No collection has this name.',
-  LIMIT_REACHED: 'There are too many collections or watchers, or watchers cause writes without end.',
+  UNKNOWN_COLLECTION: 'No collection has this name, or the one written to was dropped.',
+  LIMIT_REACHED:
+    'There are too many collections or watchers, watchers cause writes without end, or a command reaches too many records.',
   INTERNAL: 'A fault of MicroDB itself.',
 } as const;
 

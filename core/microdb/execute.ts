@@ -1,45 +1,15 @@
-import type { BatchCollection } from './batch.js';
-import type { Change } from './change.js';
+import type { Batch } from './batch.js';
 import type { Collection } from './collection.js';
 import { type BatchableCommand, type Command, parseCommand } from './command.js';
-import type { CompleteDefinition } from './definition.js';
-import { MicroDBError, type MicroDBErrorCode } from './errors.js';
+import type { CommandAnswer, CommandResult } from './command-answer.js';
+import { MicroDBError } from './errors.js';
 import type { JsonObject } from './json.js';
-import type { KeyPart } from './key.js';
+import { fieldOf, type KeyPart } from './key.js';
+import { MAX_BATCH_RECORDS, MAX_COMMAND_LIMIT } from './limits.js';
 import type { MicroDB } from './microdb.js';
 
-/** What a command of the JSON API answers, by its operation. */
-export type CommandAnswer =
-  /** insert, put, update: what is stored. get, remove: what is or was there, or null. */
-  | { readonly value: JsonObject | null }
-  /** find; `more` says that the limit left some out. */
-  | { readonly records: readonly JsonObject[]; readonly more: boolean }
-  /** count */
-  | { readonly count: number }
-  /** explain */
-  | { readonly index: string | null; readonly examined: number }
-  /** collections */
-  | { readonly collections: readonly ({ name: string; size: number } & CompleteDefinition)[] }
-  /** createCollection: false where it was there already, defined alike */
-  | { readonly created: boolean }
-  /** batch: the answer of each command */
-  | { readonly results: readonly CommandAnswer[] }
-  /** changes */
-  | { readonly changes: readonly Change[] }
-  | { readonly compacted: true };
-
-/** What `execute` gives: the answer with the database's revision at that moment, or what went wrong. */
-export type CommandResult =
-  | ({ readonly ok: true; readonly revision: number } & CommandAnswer)
-  | {
-      readonly ok: false;
-      readonly error: {
-        readonly code: MicroDBErrorCode;
-        readonly message: string;
-        /** In a batch, the position of the command that failed. */
-        readonly command?: number;
-      };
-    };
+type One<Op> = Extract<Command | BatchableCommand, { readonly op: Op }>;
+type Reader = Pick<Collection<JsonObject>, 'find'>;
 
 /** Runs one command of the JSON API. Never throws. */
 export function executeCommand(db: MicroDB, input: unknown): CommandResult {
@@ -68,60 +38,110 @@ function run(db: MicroDB, command: Command, reached: (position: number | undefin
           return { name, size, ...definition };
         }),
       };
-    case 'createCollection': {
-      const created = !db.collections.includes(command.collection);
-      const indexes = Object.entries(command.indexes ?? {}).map(([name, { fields, unique = false }]) => {
-        return [name, { fields, unique }] as const;
-      });
-      db.collection(command.collection, { key: command.key, indexes: Object.fromEntries(indexes) });
-      return { created };
-    }
+    case 'createCollection':
+      return createCollection(db, command);
+    case 'dropCollection':
+      return { dropped: db.dropCollection(command.collection, revisionOf(command)) };
     case 'explain':
       return { ...db.collection(command.collection).explain(command.query) };
-    case 'changes': {
-      const { since, collection } = command;
-      const result = db.changes(collection === undefined ? { since } : { since, collection });
-      return 'compacted' in result ? { compacted: true } : { changes: result.changes };
-    }
-    case 'batch': {
-      const results: CommandAnswer[] = [];
-      return db.batch((batch) => {
-        for (const [at, one] of command.commands.entries()) {
-          reached(at);
-          results.push(runOn(batch.collection<JsonObject>(one.collection), one));
-        }
-        reached(undefined);
-        return { results };
-      }, revisionOf(command));
-    }
+    case 'changes':
+      return changes(db, command);
+    case 'batch':
+      return db.batch((batch) => runAll(db, batch, command.commands, reached), revisionOf(command));
+    case 'getBy':
+    case 'by':
+    case 'countBy':
+    case 'valuesOf':
+      return readIndex(db.collection(command.collection), command);
     case 'get':
     case 'find':
     case 'count':
-      return runOn(db.collection(command.collection), command);
+      return runOn(db, undefined, command);
     default:
-      return db.batch(
-        (batch) => runOn(batch.collection<JsonObject>(command.collection), command),
-        revisionOf(command),
-      );
+      return db.batch((batch) => runOn(db, batch, command), revisionOf(command));
   }
 }
 
-/** A command on one collection, inside a batch or not. */
-function runOn(
-  collection: Collection<JsonObject> | BatchCollection<JsonObject>,
-  command: BatchableCommand,
+function createCollection(db: MicroDB, { collection, key, indexes }: One<'createCollection'>): CommandAnswer {
+  const created = !db.collections.includes(collection);
+  const defined = Object.entries(indexes ?? {}).map(([name, { fields, unique = false }]) => {
+    return [name, { fields, unique }] as const;
+  });
+  db.collection(collection, { key, indexes: Object.fromEntries(defined) });
+  return { created };
+}
+
+function changes(db: MicroDB, { since, collection, limit }: One<'changes'>): CommandAnswer {
+  const result = db.changes(collection === undefined ? { since, limit } : { since, limit, collection });
+  // A commit is never told in part, and one that is so large would be no answer.
+  if ('compacted' in result || result.changes.length > MAX_COMMAND_LIMIT) return { compacted: true };
+  return { changes: result.changes, more: result.revision < db.revision, next: result.revision };
+}
+
+function runAll(
+  db: MicroDB,
+  batch: Batch,
+  commands: readonly BatchableCommand[],
+  reached: (position: number | undefined) => void,
 ): CommandAnswer {
+  const results: CommandAnswer[] = [];
+  let records = 0;
+  for (const [at, command] of commands.entries()) {
+    reached(at);
+    const answer = runOn(db, batch, command);
+    results.push(answer);
+    if ('records' in answer) records += answer.records.length;
+    else if ('count' in answer && 'more' in answer) records += answer.count;
+    if (records > MAX_BATCH_RECORDS) {
+      refuse(
+        `The commands reach more than ${MAX_BATCH_RECORDS} records; give them limits, or run them in several batches.`,
+      );
+    }
+  }
+  reached(undefined);
+  return { results };
+}
+
+function readIndex(
+  collection: Collection<JsonObject>,
+  command: One<'getBy' | 'by' | 'countBy' | 'valuesOf'>,
+): CommandAnswer {
+  switch (command.op) {
+    case 'getBy':
+      return { value: collection.getBy(command.index, ...command.values) ?? null };
+    case 'countBy':
+      return { count: collection.countBy(command.index, ...command.values) };
+    case 'by': {
+      const { taken, more } = take(collection.by(command.index, ...command.values), command);
+      return { records: taken, more };
+    }
+    case 'valuesOf': {
+      const { taken, more } = take(collection.valuesOf(command.index), command);
+      return { values: taken, more };
+    }
+  }
+}
+
+/** A command on one collection, inside a batch or not; those that write are always given one. */
+function runOn(db: MicroDB, batch: Batch | undefined, command: BatchableCommand): CommandAnswer {
+  const name = command.collection;
+  const collection = batch?.collection<JsonObject>(name) ?? db.collection<JsonObject>(name);
   switch (command.op) {
     case 'insert':
       return { value: collection.insert(command.value as JsonObject) };
     case 'put':
       return { value: collection.put(command.value as JsonObject) };
-    case 'update': {
-      const unset = Object.fromEntries((command.unset ?? []).map((member) => [member, undefined]));
-      return { value: collection.update(command.key, { ...command.patch, ...unset } as JsonObject) };
-    }
+    case 'update':
+      return { value: collection.update(command.key, patchOf(command)) };
     case 'remove':
       return { value: collection.remove(...partsOf(command.key)) ?? null };
+    case 'updateMany':
+    case 'removeMany': {
+      const { keys, more } = keysOf(db, collection, command);
+      if (command.op === 'removeMany') for (const key of keys) collection.remove(...key);
+      else for (const key of keys) collection.update(key, patchOf(command));
+      return { count: keys.length, more };
+    }
     case 'get':
       return { value: collection.get(...partsOf(command.key)) ?? null };
     case 'count':
@@ -134,10 +154,51 @@ function runOn(
   }
 }
 
+/** Which records a command is to change: all that match, or as many as it says. Throws LIMIT_REACHED. */
+function keysOf(
+  db: MicroDB,
+  collection: Reader,
+  { collection: name, query, limit }: One<'updateMany' | 'removeMany'>,
+): { keys: KeyPart[][]; more: boolean } {
+  const most = limit ?? MAX_COMMAND_LIMIT;
+  const found = collection.find(query, { limit: most + 1 });
+  const more = found.length > most;
+  // Nobody looks for `more` who did not give a limit: half of the work must not pass for the whole.
+  if (more && limit === undefined) {
+    refuse(`More than ${most} records of "${name}" match; give a limit, and repeat it for the others.`);
+  }
+  const { key } = db.collection(name).definition;
+  const keys = found.slice(0, most).map((record) => key.map((field) => fieldOf(record, field) as KeyPart));
+  return { keys, more };
+}
+
+function take<T>(
+  all: Iterable<T>,
+  { limit, skip }: { readonly limit: number; readonly skip: number },
+): { taken: T[]; more: boolean } {
+  const taken: T[] = [];
+  let position = 0;
+  for (const one of all) {
+    if (position++ < skip) continue;
+    if (taken.length === limit) return { taken, more: true };
+    taken.push(one);
+  }
+  return { taken, more: false };
+}
+
 function partsOf(key: KeyPart | readonly KeyPart[]): readonly KeyPart[] {
   return typeof key === 'object' ? key : [key];
 }
 
+/** A patch that says undefined for what is to be removed, which JSON can't. */
+function patchOf({ patch, unset = [] }: One<'update' | 'updateMany'>): Partial<JsonObject> {
+  return { ...patch, ...Object.fromEntries(unset.map((member) => [member, undefined])) } as JsonObject;
+}
+
 function revisionOf(command: { readonly revision?: number | undefined }): { readonly revision?: number } {
   return command.revision === undefined ? {} : { revision: command.revision };
+}
+
+function refuse(message: string): never {
+  throw new MicroDBError('LIMIT_REACHED', message);
 }

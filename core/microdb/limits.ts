@@ -21,9 +21,10 @@ export const MAX_RING_SIZE = 10_000_000;
 export const MAX_WATCHERS = 10_000;
 /** Commits that watchers may cause from inside their callbacks before it is taken for a loop. */
 export const MAX_CHAINED_COMMITS = 100_000;
-/** Records the JSON API's `find` answers unless told otherwise, and at most. */
+/** Records, values or changes that one answer of the JSON API holds unless told otherwise, and at most. */
 export const DEFAULT_COMMAND_LIMIT = 1000;
 export const MAX_COMMAND_LIMIT = 10_000;
-/** Values in one command of the JSON API, and commands in one batch of it. */
+/** Values in one command of the JSON API, commands in one batch of it, and records all of them may answer or change. */
 export const MAX_COMMAND_VALUES = 1_000_000;
 export const MAX_BATCH_COMMANDS = 10_000;
+export const MAX_BATCH_RECORDS = 100_000;

@@ -1,9 +1,10 @@
 import { Batch } from './batch.js';
-import type { Compacted } from './change.js';
+import type { Compacted, Write } from './change.js';
 import { Collection } from './collection.js';
+import type { CommandResult } from './command-answer.js';
 import { type CollectionDefinition, completeDefinition, sameDefinition } from './definition.js';
 import { MicroDBError, show } from './errors.js';
-import { type CommandResult, executeCommand } from './execute.js';
+import { executeCommand } from './execute.js';
 import { type ChangeFilter, type Changes, type ChangesFilter, Feed } from './feed.js';
 import type { Follow, FollowFilter } from './follower.js';
 import type { JsonObject } from './json.js';
@@ -73,6 +74,27 @@ export class MicroDB {
       );
     }
     return entry.collection as unknown as Collection<R>;
+  }
+
+  /**
+   * Takes a collection out with its records, each of which is told of as removed, all in one commit; false where there
+   * is none of this name. Who watches its name hears of the next collection that is given it; who still holds the
+   * collection itself finds nothing in it, and may not write. Throws INVALID_BATCH, INVALID_REVISION.
+   */
+  dropCollection(name: string, options: { readonly revision?: number } = {}): boolean {
+    this.#feed.checkFree();
+    const table = this.#entries.get(name)?.table;
+    if (table === undefined) return false;
+    const revision = this.#feed.nextRevision(options.revision);
+    this.#entries.delete(name);
+    table.isDropped = true;
+    const writes: Write[] = [];
+    for (const [key, previous] of table.records) {
+      table.apply(key, previous, undefined);
+      writes.push({ revision, table, previous, next: undefined });
+    }
+    if (writes.length > 0 || options.revision !== undefined) this.#feed.publish(revision, writes);
+    return true;
   }
 
   /**

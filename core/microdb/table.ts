@@ -11,6 +11,8 @@ export class Table<R extends object> {
   readonly definition: CompleteDefinition;
   /** How a value becomes a record. */
   readonly rules = recordRules();
+  /** Whether its collection was dropped; whoever still holds that may read, and finds nothing, but not write. */
+  isDropped = false;
   /** By primary key, in the order of insertion. */
   readonly records = new Map<Key, R>();
   readonly indexes: readonly RecordIndex<R>[];
@@ -84,6 +86,15 @@ export class Table<R extends object> {
       const owner = value === undefined ? undefined : index.get(value);
       if (owner !== undefined && owner !== previous) this.refuseDuplicate(index, next);
     }
+  }
+
+  /** Throws UNKNOWN_COLLECTION where the collection was dropped. */
+  checkIsThere(): void {
+    if (!this.isDropped) return;
+    throw new MicroDBError(
+      'UNKNOWN_COLLECTION',
+      `The collection "${this.name}" was dropped; ask the database for it again.`,
+    );
   }
 
   /** Throws the DUPLICATE_KEY of a record whose key is taken. */

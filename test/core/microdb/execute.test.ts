@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MicroDB } from '../../../core/microdb/index.js';
+import { commandSchema, MicroDB } from '../../../core/microdb/index.js';
 import { instance, makeInstances } from './instances.js';
 
 function filled() {
@@ -182,20 +182,18 @@ describe('the JSON API', () => {
       list: fc.array(tie('value'), { maxLength: 3 }),
       object: fc.dictionary(word, tie('value'), { maxKeys: 4 }),
     }));
-    const op = fc.constantFrom(
-      'insert',
-      'put',
-      'update',
-      'remove',
-      'get',
-      'find',
-      'count',
-      'explain',
-      'batch',
-      'changes',
-    );
+    const op = fc.constantFrom(...commandSchema.options.map((option) => option.shape.op.value));
     const near = fc.record(
-      { op, collection: fc.constant(collection), query: json.object, key: json.value, value: json.object },
+      {
+        ...{
+          op,
+          collection: fc.constant(collection),
+          query: json.object,
+          key: json.value,
+          value: json.object,
+        },
+        ...{ index: fc.constantFrom('id', 'name'), values: json.list, patch: json.object, since: fc.nat(4) },
+      },
       { requiredKeys: ['op'] },
     );
     fc.assert(
