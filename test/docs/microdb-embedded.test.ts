@@ -39,7 +39,7 @@ const PROGRAM = `
 `;
 
 const TYPED = `
-  import { type Change, type Compacted, type CommandResult, MicroDB } from 'rollcall/microdb';
+  import { type Change, type CommandInput, type CommandResult, type Compacted, MicroDB } from 'rollcall/microdb';
 
   interface Book {
     readonly id: number;
@@ -52,8 +52,12 @@ const TYPED = `
   const book: Book = books.insert({ id: 1, title: 'A Christmas Carol' });
   export const title: string | undefined = books.get(book.id)?.title;
   db.watch({ collection: 'books' }, (event: readonly Change[] | Compacted) => void event);
-  const result: CommandResult = db.execute({ op: 'get', collection: 'books', key: 1 });
+  const command: CommandInput = { op: 'get', collection: 'books', key: 1 };
+  const result: CommandResult = db.execute(command);
   if (!result.ok) throw new Error(result.error.code);
+  export async function readers(signal: AbortSignal): Promise<void> {
+    for await (const event of db.follow({ signal })) if (!('compacted' in event)) console.log(event[0]?.key);
+  }
   // @ts-expect-error A record is not to be changed.
   book.title = 'Hard Times';
   // @ts-expect-error A record of another shape.
