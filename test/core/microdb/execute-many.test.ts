@@ -173,3 +173,52 @@ it('drops a collection by the JSON API', () => {
   expect(db.execute(command)).toEqual({ ok: true, revision: 4, dropped: false });
   expect(db.execute({ op: 'collections' })).toMatchObject({ collections: [] });
 });
+
+interface Answer {
+  readonly revision: number;
+  readonly records: readonly { readonly id: number }[];
+  readonly changes: readonly { readonly key: readonly [number]; readonly value: unknown }[];
+  readonly more: boolean;
+  readonly next: number;
+}
+
+it('lets a copy be made page by page while others write, as the docs say', () => {
+  const db = crowd(100);
+  const copy = new Map<unknown, unknown>();
+  const ask = (command: object) => db.execute(command) as unknown as Answer;
+  let since = 0;
+  let round = 0;
+  for (let last = -1, isDone = false; !isDone; round++) {
+    const query = { id: { $gt: last } };
+    const { records, more, revision } = ask({
+      op: 'find',
+      collection: 'things',
+      query,
+      sort: { id: 1 },
+      limit: 7,
+    });
+    since ||= revision;
+    for (const record of records) {
+      copy.set(record.id, record);
+      last = record.id;
+    }
+    isDone = !more;
+    // Some of what was read, of what is still to be read, and of neither.
+    ask({ op: 'remove', collection: 'things', key: round * 3 });
+    ask({ op: 'remove', collection: 'things', key: 99 - round * 2 });
+    ask({ op: 'put', collection: 'things', value: { id: round * 5, kind: 'new' } });
+    ask({ op: 'insert', collection: 'things', value: { id: -round - 1 } });
+  }
+  expect(round).toBeGreaterThan(10);
+  for (let more = true; more; ) {
+    const answer = ask({ op: 'changes', since, collection: 'things', limit: 5 });
+    for (const { key, value } of answer.changes) {
+      if (value === null) copy.delete(key[0]);
+      else copy.set(key[0], value);
+    }
+    since = answer.next;
+    more = answer.more;
+  }
+  const byId = (a: unknown, b: unknown) => (a as { id: number }).id - (b as { id: number }).id;
+  expect([...copy.values()].sort(byId)).toEqual([...db.collection('things')].sort(byId));
+});
