@@ -2,8 +2,11 @@ import { type Change, changeOf, type FeedEvent, type Write } from './change.js';
 import { MicroDBError } from './errors.js';
 import { MAX_CHAINED_COMMITS } from './limits.js';
 
-/** Called with the changes of one commit, or told that what it asked for is gone. Both are frozen. */
-export type WatchCallback = (event: FeedEvent) => void;
+/**
+ * Called with the changes of one commit, or told that what it asked for is gone. Both are frozen. The watch is given as well,
+ * to be closed: while it is told what it missed, `db.watch` has not returned yet.
+ */
+export type WatchCallback = (event: FeedEvent, watch: Watch) => void;
 
 /** A watch that goes on until it is closed. */
 export interface Watch {
@@ -13,6 +16,7 @@ export interface Watch {
 interface Watcher {
   readonly callback: WatchCallback;
   readonly collection: string | undefined;
+  readonly watch: Watch;
   /** The number of the last event that is not for it: one that begins inside a callback must not hear what is queued. */
   after: number;
   isOpen: boolean;
@@ -68,15 +72,16 @@ export class Watchers {
     collection: string | undefined,
     missed: (() => FeedEvent | undefined) | undefined,
   ): Watch {
-    const watcher: Watcher = { callback, collection, after: this.#lastNumber, isOpen: true };
-    this.#watchers.add(watcher);
-    if (missed !== undefined) this.#catchUp(watcher, missed);
-    return {
+    const watch = {
       close: () => {
         watcher.isOpen = false;
         this.#watchers.delete(watcher);
       },
     };
+    const watcher: Watcher = { callback, collection, watch, after: this.#lastNumber, isOpen: true };
+    this.#watchers.add(watcher);
+    if (missed !== undefined) this.#catchUp(watcher, missed);
+    return watch;
   }
 
   /** Tells everyone of a commit. */
@@ -141,7 +146,7 @@ export class Watchers {
 
   #call(watcher: Watcher, event: FeedEvent): void {
     try {
-      const result: unknown = watcher.callback(event);
+      const result: unknown = watcher.callback(event, watcher.watch);
       // An async function is none of the types' watchers, but its rejection would end the process.
       if (result instanceof Promise) result.catch((error: unknown) => this.#report(error));
     } catch (error) {
