@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type CompleteDefinition, completeDefinition } from './definition.js';
 import { MicroDBError } from './errors.js';
 import { freezeObject } from './json.js';
+import { MAX_COLLECTIONS } from './limits.js';
 import { Table } from './table.js';
 
 /** A whole database as JSON: what `toJSON` gives and `fromJSON` takes. */
@@ -21,14 +22,16 @@ export interface CollectionSnapshot extends CompleteDefinition {
 const snapshotSchema = z.strictObject({
   format: z.literal(1),
   revision: z.int().min(0),
-  collections: z.array(
-    z.strictObject({
-      name: z.string(),
-      key: z.array(z.string()),
-      indexes: z.record(z.string(), z.strictObject({ fields: z.array(z.string()), unique: z.boolean() })),
-      records: z.array(z.unknown()),
-    }),
-  ),
+  collections: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        key: z.array(z.string()),
+        indexes: z.record(z.string(), z.strictObject({ fields: z.array(z.string()), unique: z.boolean() })),
+        records: z.array(z.unknown()),
+      }),
+    )
+    .max(MAX_COLLECTIONS),
 });
 
 /** The tables as JSON. The records are the stored ones, not copies. */

@@ -36,6 +36,15 @@ describe('a snapshot', () => {
     ['is of another format', { format: 2, revision: 0, collections: [] }, 'format'],
     ['has a broken revision', { format: 1, revision: -1, collections: [] }, 'revision'],
     ['has an unknown member', { format: 1, revision: 0, collections: [], more: 1 }, 'more'],
+    [
+      'has more collections than a database may',
+      {
+        format: 1,
+        revision: 0,
+        collections: Array.from({ length: 1025 }, (_, at) => ({ ...good, name: `c${at}` })),
+      },
+      'collections',
+    ],
     ['has a collection twice', { format: 1, revision: 0, collections: [good, good] }, 'twice'],
     [
       'has a bad definition',
