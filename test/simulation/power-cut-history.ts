@@ -13,6 +13,12 @@ export interface Asked {
   isSure: boolean;
 }
 
+/** An answer that may still be lost, with the volatile changes that went before it. */
+interface Unsynced {
+  readonly at: number;
+  readonly asked: readonly Asked[];
+}
+
 /** What was asked of a store and answered, over all its lives, and what must therefore be found. */
 export class History {
   #asked: Asked[] = [];
@@ -20,11 +26,21 @@ export class History {
   /** The revisions of what was last seen, by key and commit. */
   #revisions = new Map<string, number>();
   #n = 0;
+  /** Whether all that the last process wrote is still there. */
+  #isPowered = true;
   #state: StoreState | undefined;
   #lastRevision = 0;
   #nextId = 1;
   /** What a close that ended well has left: only then the epoch may stay. */
   #closed: { readonly epoch: string; readonly entries: unknown } | undefined;
+
+  /** With durability `interval`: what was answered within the last one. */
+  #unsynced: Unsynced[] = [];
+  readonly #intervalMs: number | undefined;
+
+  constructor(intervalMs: number | undefined) {
+    this.#intervalMs = intervalMs;
+  }
 
   /** Numbers a commit, and remembers what it would do. The answer is to be given to `answered`. */
   ask(keys: readonly string[], removed: readonly string[], isDurable: boolean): Asked {
@@ -40,10 +56,17 @@ export class History {
     return this.#asked.filter(({ isDurable, outcome }) => !isDurable && outcome === 'committed');
   }
 
-  answered(asked: Asked, delivered: readonly Asked[], outcome: CommitOutcome): void {
+  /** `at` is the time of the answer, on the monotonic clock. */
+  answered(asked: Asked, delivered: readonly Asked[], outcome: CommitOutcome, at: number): void {
     asked.outcome = outcome.kind;
     if (outcome.kind !== 'committed' || !asked.isDurable) return;
-    for (const one of [asked, ...delivered]) one.isSure = true;
+    this.#unsynced.push({ at, asked: [asked, ...delivered] });
+    // What may be lost was all answered within one interval: this answer makes sure of those long before it.
+    const kept = (answer: Unsynced) => this.#intervalMs !== undefined && at - answer.at <= this.#intervalMs;
+    for (const answer of this.#unsynced) {
+      if (!kept(answer)) for (const one of answer.asked) one.isSure = true;
+    }
+    this.#unsynced = this.#unsynced.filter(kept);
   }
 
   reserved(first: number, count: number): void {
@@ -51,8 +74,14 @@ export class History {
     this.#nextId = first + count;
   }
 
+  /** Power has gone since the process ended, so that what had not been synced is less than sure. */
+  cut(): void {
+    this.#isPowered = false;
+  }
+
   /** The process has ended. `reader` saw what it delivered. */
   ended(reader: MapReader, state: StoreState): void {
+    this.#isPowered = true;
     let last = state.revision;
     for (const { revision } of reader.feed) {
       expect(revision, 'revisions rise').toBeGreaterThan(last);
@@ -80,6 +109,7 @@ export class History {
     this.#lastRevision = Math.max(this.#lastRevision, state.revision);
     this.#found = found;
     this.#asked = [];
+    this.#unsynced = [];
     this.#see(reader);
   }
 
@@ -101,7 +131,9 @@ export class History {
   /** What a key may hold: what the last sure commit left there, or any after it that was not refused. */
   #possible(key: string): (number | null)[] {
     const writes = this.#writes(key);
-    const sure = writes.findLastIndex(({ isSure }) => isSure);
+    const sure = writes.findLastIndex(
+      ({ isSure, isDurable, outcome }) => isSure || (this.#isPowered && isDurable && outcome === 'committed'),
+    );
     const values = writes.slice(Math.max(sure, 0)).map(({ values }) => values.get(key) ?? null);
     return sure === -1 ? [this.#found.get(key) ?? null, ...values] : values;
   }

@@ -15,6 +15,7 @@ const isLong = process.env.MODE === 'crash';
 const SEED = process.env.ROLLCALL_POWER_CUT_SEED;
 const SEEDS = Number(process.env.ROLLCALL_POWER_CUT_SEEDS ?? (isLong ? 5_000 : 50));
 
+const INTERVAL = process.env.X === undefined ? undefined : Number(process.env.X);
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 // The lock is a file of the machine's own disk; nothing else is.
@@ -38,10 +39,13 @@ class Lives {
   readonly #chance: Chance;
   readonly #clock: FakeClock;
   readonly #disk: PowerCutDisk;
-  readonly #history = new History();
+  readonly #history: History;
   readonly #snapshotBytes: number;
+  readonly #intervalMs: number | undefined;
 
-  constructor(seed: number) {
+  constructor(seed: number, intervalMs: number | undefined) {
+    this.#intervalMs = intervalMs;
+    this.#history = new History(intervalMs);
     this.#chance = new Chance(seed);
     this.#clock = new FakeClock({ seed });
     this.#disk = new PowerCutDisk(new Chance(this.#chance.seed()));
@@ -69,6 +73,7 @@ class Lives {
       clock: this.#clock,
       logger: silentLogger,
       snapshotBytes: this.#snapshotBytes,
+      intervalMs: this.#intervalMs,
       disk: session,
     });
     const reader = new MapReader();
@@ -76,12 +81,12 @@ class Lives {
     const state = await Promise.race([opening, session.over]);
     if (state === 'over') {
       seen.cutsWhileOpening += 1;
-      return this.#disk.cut();
+      return this.#cut();
     }
     if (state instanceof Error) return this.#failed(state, faults);
     this.#history.check(reader, state as Awaited<ReturnType<FileStore['open']>>);
     await this.#work(store, session);
-    await this.#end(store, session, reader, state as Awaited<ReturnType<FileStore['open']>>, faults);
+    await this.#end(store, session, reader, state as Awaited<ReturnType<FileStore['open']>>);
   }
 
   /** A disk that fails may keep a store from opening. It must say so, and must not take it for damage. */
@@ -90,7 +95,7 @@ class Lives {
     if (faults.rate === 0) throw error;
     expect(error).toBeInstanceOf(RegistryError);
     expect((error as RegistryError).code, error.message).toMatch(/^STORE_(FULL|FAILED)$/);
-    if (this.#chance.is(0.5)) this.#disk.cut();
+    if (this.#chance.is(0.5)) this.#cut();
     else this.#disk.kill();
   }
 
@@ -117,7 +122,7 @@ class Lives {
     const outcome = await store.commit(commitOf(changes, isDurable ? 'durable' : 'volatile'));
     if (session.isOver) return;
     seen.answered += 1;
-    this.#history.answered(asked, delivered, outcome);
+    this.#history.answered(asked, delivered, outcome, this.#clock.monotonic());
   }
 
   async #reserve(store: FileStore, session: Session): Promise<void> {
@@ -131,7 +136,6 @@ class Lives {
     session: Session,
     reader: MapReader,
     state: Awaited<ReturnType<FileStore['open']>>,
-    faults: Faults,
   ): Promise<void> {
     if (this.#disk.names.some((name) => name.startsWith('snapshot'))) seen.snapshots += 1;
     const how = this.#chance.pick(['cut', 'cut', 'kill', 'close', 'close']);
@@ -139,16 +143,20 @@ class Lives {
       const closing = store.close().then(() => 'closed' as const);
       if ((await Promise.race([closing, session.over])) === 'closed') seen.closes += 1;
       this.#history.closed(reader, state);
-      void faults;
     }
+    this.#history.ended(reader, state);
     if (session.isOver || how === 'cut') {
       seen.cuts += 1;
-      this.#disk.cut();
+      this.#cut();
     } else {
       seen.kills += 1;
       this.#disk.kill();
     }
-    this.#history.ended(reader, state);
+  }
+
+  #cut(): void {
+    this.#disk.cut();
+    this.#history.cut();
   }
 }
 
@@ -159,7 +167,7 @@ it(
     const failures: string[] = [];
     for (const seed of seeds) {
       try {
-        await new Lives(seed).run();
+        await new Lives(seed, INTERVAL).run();
       } catch (error) {
         failures.push(`ROLLCALL_POWER_CUT_SEED=${seed}: ${(error as Error).stack}`);
       }
