@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ export function killChildren(): void {
 /** What the file store may be told, beside its path. */
 export interface StoreOptions {
   readonly snapshotBytes: number;
-  readonly durability?: string;
+  readonly durability: string;
 }
 
 /**
@@ -111,6 +111,12 @@ export class CrashRegistry {
       () => this.#output,
       (resolve, reject) => this.#exited.then(resolve, reject),
     );
+  }
+
+  /** The number of the newest snapshot, which is how often a journal has been replaced; 0 where there is none. */
+  async newestSnapshot(): Promise<number> {
+    const names = await readdir(join(this.folder, 'data'));
+    return Math.max(0, ...names.map((name) => Number(/^snapshot-(\d+)\.log$/.exec(name)?.[1] ?? 0)));
   }
 
   async remove(): Promise<void> {
