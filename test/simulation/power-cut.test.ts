@@ -12,7 +12,7 @@ import { type Faults, NO_FAULTS, PowerCutDisk, type Session } from './power-cut-
 import { History } from './power-cut-history.js';
 
 // The seeds 1 to so many, or this one alone.
-const SEEDS = Number(process.env.ROLLCALL_POWER_CUT_SEEDS ?? (process.env.MODE === 'crash' ? 3_000 : 50));
+const SEEDS = Number(process.env.ROLLCALL_POWER_CUT_SEEDS ?? (process.env.MODE === 'crash' ? 2_000 : 50));
 const SEED = process.env.ROLLCALL_POWER_CUT_SEED;
 const KEYS = ['a', 'b', 'c', 'd', 'e', 'f'];
 
