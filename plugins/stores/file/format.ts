@@ -19,17 +19,23 @@ type StoredVolatile = readonly [revision: number, who: string, door: string, ...
 export interface StateRecord {
   readonly state: 'begin' | 'open' | 'close';
   readonly given?: Runs;
+  /** As in a batch. */
+  readonly synced?: number;
   readonly epoch: string;
   readonly home: string;
   readonly revision: number;
   readonly nextId: number;
   /** In `begin`: the journal before, and where its last record ended. */
   readonly after?: { readonly journal: number; readonly end: number };
+  /** In `begin`: the journal counts only beside its snapshot; nothing was answered from it before that was there. */
+  readonly needsSnapshot?: true;
 }
 
 /** What was written at one time. */
 export interface BatchRecord {
   readonly given?: Runs;
+  /** Records before this sequence were known to be on disk; all before this record, where it does not say. */
+  readonly synced?: number;
   readonly volatile?: readonly StoredVolatile[];
   readonly commits?: readonly StoredCommit[];
   readonly nextId?: number;
@@ -114,9 +120,11 @@ export function encodeBatch(batch: {
   readonly volatile: readonly string[];
   readonly commits: readonly string[];
   readonly nextId: number | undefined;
+  readonly synced: number | undefined;
 }): string {
   const members: string[] = [];
   if (batch.given.length > 0) members.push(`"given":${JSON.stringify(toRuns(batch.given))}`);
+  if (batch.synced !== undefined) members.push(`"synced":${batch.synced}`);
   if (batch.volatile.length > 0) members.push(`"volatile":[${batch.volatile.join(',')}]`);
   if (batch.commits.length > 0) members.push(`"commits":[${batch.commits.join(',')}]`);
   if (batch.nextId !== undefined) members.push(`"nextId":${batch.nextId}`);

@@ -98,14 +98,18 @@ export async function scanRecords(
 export interface Tail {
   /** Whether there is anything but zeros. */
   readonly isEmpty: boolean;
-  /** Where a later record lies unharmed, which shows that what lies before it is damage and not the end. */
+  /** Where a later record lies unharmed that proves what is missing before it to be damage, and not the end. */
   readonly laterRecord: number | undefined;
 }
 
-/** Looks through what follows the last good record. `sequence` is what the next one would have had. */
+/**
+ * Looks through what follows the last good record. `sequence` is what the next one would have had; `isProof` says of a
+ * later one whether that had been on disk when it was written.
+ */
 export async function inspectTail(
   file: DiskFile,
   span: { readonly from: number; readonly limit: number; readonly sequence: number },
+  isProof: (payload: string, at: number) => boolean,
 ): Promise<Tail> {
   const last = span.sequence + Math.ceil((span.limit - span.from) / FRAME_BYTES);
   let isEmpty = true;
@@ -118,7 +122,8 @@ export async function inspectTail(
     for (let at = 0; at + FRAME_BYTES <= bytes.length; at += 1) {
       const sequence = sequenceAt(bytes, at);
       if (sequence <= span.sequence || sequence > last) continue;
-      if ((await readRecord(file, begin + at, sequence)) !== undefined) {
+      const later = await readRecord(file, begin + at, sequence);
+      if (later !== undefined && isProof(later.payload, begin + at)) {
         return { isEmpty: false, laterRecord: begin + at };
       }
     }

@@ -28,11 +28,11 @@ export class Journal {
   #written = 0;
 
   /** `size` is that of the file: up to there it holds zeros. */
-  constructor(number: number, file: DiskFile, at: Position, size: number) {
+  constructor(number: number, file: DiskFile, at: Position, size: number, synced = at) {
     this.number = number;
     this.#file = file;
     this.#at = at;
-    this.#synced = at;
+    this.#synced = synced;
     this.#room = new Room(file, size);
   }
 
@@ -44,6 +44,21 @@ export class Journal {
   /** Behind the last record that is known to be on disk. */
   get synced(): Position {
     return this.#synced;
+  }
+
+  /** What the next record is to say of those before it, where not all of them are known to be on disk. */
+  get claim(): number | undefined {
+    return this.#synced === this.#at ? undefined : this.#synced.sequence;
+  }
+
+  /**
+   * Writes anew what may be readable and not on disk: after a sync that failed, Linux takes the pages for written, and
+   * would not write them with those of the next record.
+   */
+  async rewrite(): Promise<void> {
+    const bytes = Buffer.allocUnsafe(this.#at.end - this.#synced.end);
+    await this.#file.read(bytes, this.#synced.end);
+    this.#file.writeSync(bytes, this.#synced.end);
   }
 
   /** The revisions of the last record's commits, once they are known. */

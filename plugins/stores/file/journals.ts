@@ -98,18 +98,23 @@ export class Journals {
       });
       return new Journals(options, found, draft.journal);
     }
-    const { number, size, torn, ...at } = found.journal;
+    const { number, size, torn, end, sequence, synced } = found.journal;
     const file = await disk.open(join(folder, fileName('journal', number)), 'write');
-    const journal = new Journal(number, file, { ...at, given: found.given }, size);
+    const at = { end, sequence, given: found.given };
+    const journal = new Journal(number, file, at, size, { ...synced, given: [] });
     const journals = new Journals(options, found, journal);
     try {
+      // The one before may have been killed between a rename and the folder's sync, or after a sync that failed.
+      await disk.syncFolder(folder);
+      await journal.rewrite();
       if (found.isOlder) {
+        await journal.sync();
         await journals.#replace();
         return journals;
       }
       if (torn > 0) await journal.cut();
       // Once this is on disk a crash is told from a clean end, and what was found without revisions has them.
-      await journal.write(JSON.stringify(journals.#state('open', found.given)));
+      await journal.write(JSON.stringify({ ...journals.#state('open', found.given), synced: journal.claim }));
       await journal.commit();
     } catch (error) {
       await journals.#journal.close().catch(() => {});
@@ -136,7 +141,7 @@ export class Journals {
     const { end, given } = journal.at;
     const idMark = this.#idMarkFor(batch.nextId);
     try {
-      await journal.write(encodeBatch({ ...batch, given, nextId: idMark }));
+      await journal.write(encodeBatch({ ...batch, given, nextId: idMark, synced: journal.claim }));
     } catch (error) {
       const outcome = notWritten(error);
       await journal.cut().catch((cause) => this.#break('what was half written could not be cut off', cause));
@@ -173,7 +178,9 @@ export class Journals {
     const { given } = journal.at;
     if (given.length === 0 || this.#broken !== undefined) return;
     try {
-      await journal.write(encodeBatch({ volatile: [], commits: [], nextId: undefined, given }));
+      await journal.write(
+        encodeBatch({ volatile: [], commits: [], nextId: undefined, given, synced: journal.claim }),
+      );
       journal.count();
     } catch {
       await journal.cut().catch((cause) => this.#break('what was half written could not be cut off', cause));
@@ -212,7 +219,9 @@ export class Journals {
         );
         return;
       }
-      await this.#journal.write(JSON.stringify(this.#state('close', this.#journal.at.given)));
+      await this.#journal.write(
+        JSON.stringify({ ...this.#state('close', this.#journal.at.given), synced: this.#journal.claim }),
+      );
       await this.#journal.commit();
       await this.#journal.cut().catch(() => {});
     } catch (error) {
@@ -249,7 +258,7 @@ export class Journals {
     const number = this.#journal.number + 1;
     try {
       const size = await draftSnapshot({ ...this.#source(number), isAborted: () => false });
-      await this.#changeTo(await this.#draft());
+      await this.#changeTo(await this.#draft({ needsSnapshot: true }));
       await publishSnapshot(this.#disk, this.#folder, number);
       await this.#replaced(size ?? 0);
     } catch (error) {
@@ -284,12 +293,12 @@ export class Journals {
   }
 
   /** It follows what is known to be on disk: whatever else the journal before holds never happened. */
-  #draft(): Promise<JournalDraft> {
+  #draft(more: Pick<StateRecord, 'needsSnapshot'> = {}): Promise<JournalDraft> {
     const { number, synced } = this.#journal;
     return draftJournal(this.#disk, this.#folder, {
       number: number + 1,
       sequence: synced.sequence,
-      state: { ...this.#state('begin', synced.given), after: { journal: number, end: synced.end } },
+      state: { ...this.#state('begin', synced.given), ...more, after: { journal: number, end: synced.end } },
     });
   }
 

@@ -25,6 +25,8 @@ export interface Recovered {
         readonly number: number;
         readonly end: number;
         readonly sequence: number;
+        /** Up to here it was known to be on disk: what follows may be readable and not there. */
+        readonly synced: { readonly end: number; readonly sequence: number };
         /** Of the file: zeros may lie behind the end. */
         readonly size: number;
         /** Bytes behind the end that were never answered for. */
@@ -70,6 +72,16 @@ export async function recover(
       files.push(file);
       begins.push(await readBegin(file, number, begins.at(-1)));
     }
+    // A journal that was to replace a broken one, and whose snapshot did not come to be: the broken one counts.
+    const unused: string[] = [];
+    for (
+      let last = begins.at(-1);
+      last?.needsSnapshot && last.number !== layout.snapshot;
+      last = begins.at(-1)
+    ) {
+      unused.push(last.name);
+      begins.pop();
+    }
     let journal: Recovered['journal'];
     let journalBytes = 0;
     for (const [index, begin] of begins.entries()) {
@@ -85,7 +97,7 @@ export async function recover(
       ...{ journal, epoch, home, revision, nextId, isClean, given, journalBytes },
       snapshot: layout.snapshot ?? 0,
       snapshotBytes: snapshot.size,
-      leftovers: layout.leftovers,
+      leftovers: [...layout.leftovers, ...unused],
       isOlder: [snapshot, ...begins].some(({ version }) => version < FORMAT_VERSION),
     };
   } finally {
@@ -103,6 +115,7 @@ interface Begin {
   readonly sequence: number;
   readonly version: number;
   readonly after: StateRecord['after'];
+  readonly needsSnapshot: boolean;
 }
 
 async function readBegin(file: DiskFile, number: number, before: Begin | undefined): Promise<Begin> {
@@ -118,7 +131,8 @@ async function readBegin(file: DiskFile, number: number, before: Begin | undefin
   if (before !== undefined && state.after?.journal !== before.number) {
     throw corrupt(name, from, `it does not follow ${before.name}`);
   }
-  return { number, name, file, size, from, version, sequence: first.sequence, after: state.after };
+  const { after, needsSnapshot = false } = state;
+  return { number, name, file, size, from, version, sequence: first.sequence, after, needsSnapshot };
 }
 
 async function replayJournal(
@@ -127,15 +141,28 @@ async function replayJournal(
   replay: Replay,
 ): Promise<NonNullable<Recovered['journal']>> {
   const limit = Math.min(size, expectedEnd ?? size);
+  let next = first;
+  let synced = { end: from, sequence: first };
+  /** Where those records begin that may not have been on disk when the last one was written. */
+  const begins = new Map<number, number>();
   const { end, sequence } = await scanRecords(file, { from, limit, sequence: first }, (payload, at) => {
     const record = parseRecord(payload, name, at);
+    begins.set(next, at);
+    const known = record.synced ?? next;
+    for (; synced.sequence < known; begins.delete(synced.sequence - 1)) {
+      synced = { end: begins.get(synced.sequence + 1) ?? at, sequence: synced.sequence + 1 };
+    }
+    next += 1;
     if (!replay.record(record)) throw corrupt(name, at, 'the record there does not fit the one before it');
   });
   if (expectedEnd !== undefined) {
     if (end !== expectedEnd) throw corrupt(name, end, 'the record there fails its checksum, or is missing');
-    return { number, end, sequence, size, torn: 0 };
+    return { number, end, sequence, synced, size, torn: 0 };
   }
-  const tail = await inspectTail(file, { from: end, limit, sequence });
+  const tail = await inspectTail(file, { from: end, limit, sequence }, (payload, at) => {
+    const { synced } = parseRecord(payload, name, at);
+    return synced === undefined || synced > sequence;
+  });
   if (tail.laterRecord !== undefined) {
     throw corrupt(
       name,
@@ -143,7 +170,7 @@ async function replayJournal(
       `the record there fails its checksum, and is not the last, since a later one lies unharmed at byte ${tail.laterRecord}`,
     );
   }
-  return { number, end, sequence, size, torn: tail.isEmpty ? 0 : size - end };
+  return { number, end, sequence, synced, size, torn: tail.isEmpty ? 0 : size - end };
 }
 
 function parseRecord(payload: string, name: string, at: number): JournalRecord {

@@ -193,8 +193,8 @@ describe('a sync that fails', () => {
     for (const { step, copy } of crashes) {
       const { reader } = await openStore({ path: copy });
       expect(reader.valueOf('things', 'a')?.n, step).toBeGreaterThanOrEqual(1);
-      // Unknown until the new journal is there, which says that it never happened.
-      const isDecided = steps.indexOf(step) > steps.indexOf('rename journal-2.log');
+      // Unknown until the new snapshot is there, without which the new journal does not count.
+      const isDecided = steps.indexOf(step) > steps.indexOf('rename snapshot-2.log');
       if (isDecided) expect(reader.valueOf('things', 'b'), step).toBeUndefined();
     }
   });
