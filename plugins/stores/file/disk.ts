@@ -1,6 +1,6 @@
 import { fdatasync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 /** One open file. Positions and sizes are bytes. */
 export interface DiskFile {
@@ -37,8 +37,13 @@ const ZEROS = Buffer.alloc(2 ** 18);
 /** The machine's own file system. */
 export const nodeDisk: Disk = {
   async makeFolder(path) {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncFolder(dirname(made));
+    const first = await mkdir(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    // Each of them is an entry in the one above.
+    const top = dirname(resolve(first));
+    for (let made = resolve(path); made.length > top.length; made = dirname(made)) {
+      await syncFolder(dirname(made));
+    }
   },
   list: (folder) => readdir(folder),
   open: openFile,
