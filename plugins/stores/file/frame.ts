@@ -12,24 +12,37 @@ export const FRAME_BYTES = 16;
 export const LARGEST_PAYLOAD = 2 ** 26;
 
 const CHUNK_BYTES = 2 ** 22;
+const KEPT_BYTES = 2 ** 20;
 const HIGH = 2 ** 32;
 
-/** A payload as a record. Throws LIMIT_REACHED where it is too long to be read again. */
-export function encodeRecord(payload: string, sequence: number): Buffer {
-  const length = Buffer.byteLength(payload);
-  if (length > LARGEST_PAYLOAD) {
-    throw new RegistryError(
-      'LIMIT_REACHED',
-      `A record of ${length} bytes is too long to be written; the limit is ${LARGEST_PAYLOAD}.`,
-    );
+/** Makes records of payloads, in a buffer that is used again, so that a batch leaves nothing to the garbage collector. */
+export class RecordEncoder {
+  #buffer = Buffer.alloc(0);
+
+  /** A payload as a record, good until the next call. Throws LIMIT_REACHED where it is too long to be read again. */
+  encode(payload: string, sequence: number): Buffer {
+    const length = Buffer.byteLength(payload);
+    if (length > LARGEST_PAYLOAD) {
+      throw new RegistryError(
+        'LIMIT_REACHED',
+        `A record of ${length} bytes is too long to be written; the limit is ${LARGEST_PAYLOAD}.`,
+      );
+    }
+    const record = this.#room(FRAME_BYTES + length);
+    record.writeUInt32LE(length, 0);
+    record.writeUInt32LE(sequence % HIGH, 8);
+    record.writeUInt32LE(Math.floor(sequence / HIGH), 12);
+    record.write(payload, FRAME_BYTES);
+    record.writeUInt32LE(crc32(record.subarray(8)), 4);
+    return record;
   }
-  const record = Buffer.allocUnsafe(FRAME_BYTES + length);
-  record.writeUInt32LE(length, 0);
-  record.writeUInt32LE(sequence % HIGH, 8);
-  record.writeUInt32LE(Math.floor(sequence / HIGH), 12);
-  record.write(payload, FRAME_BYTES);
-  record.writeUInt32LE(crc32(record.subarray(8)), 4);
-  return record;
+
+  #room(length: number): Buffer {
+    // One that is very long is not kept for the many that are not.
+    if (length > KEPT_BYTES) return Buffer.allocUnsafe(length);
+    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafe(Math.min(KEPT_BYTES, length * 2));
+    return this.#buffer.subarray(0, length);
+  }
 }
 
 /** Whether a whole record of that sequence, unharmed, lies at `at`: its length with frame, or 0. */

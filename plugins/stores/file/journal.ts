@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Disk, DiskFile } from './disk.js';
 import { firstLine, type StateRecord } from './format.js';
-import { encodeRecord } from './frame.js';
+import { RecordEncoder } from './frame.js';
 import { draftName, fileName } from './layout.js';
 import { Room } from './room.js';
 
@@ -23,6 +23,7 @@ export class Journal {
   readonly number: number;
   readonly #file: DiskFile;
   readonly #room: Room;
+  readonly #encoder = new RecordEncoder();
   #at: Position;
   #synced: Position;
   #written = 0;
@@ -71,7 +72,7 @@ export class Journal {
   /** Writes a record at the end. Rejects with what the disk says; some of the record may then lie there. */
   async write(payload: string): Promise<void> {
     const { end, sequence } = this.#at;
-    const record = encodeRecord(payload, sequence);
+    const record = this.#encoder.encode(payload, sequence);
     if (this.#room.isAwaited(end + record.length)) await this.#room.ready(end);
     this.#file.writeSync(record, end);
     this.#written = record.length;

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock, StoredEntry } from '../../../core/index.js';
 import type { Disk, DiskFile } from './disk.js';
 import { corrupt, firstLine, readFirstLine, type SnapshotRecord } from './format.js';
-import { encodeRecord, scanRecords } from './frame.js';
+import { RecordEncoder, scanRecords } from './frame.js';
 import { draftName, fileName } from './layout.js';
 
 /** Entries are gathered up to this many characters before they become a record. */
@@ -57,7 +57,8 @@ async function writeEntries(file: DiskFile, source: SnapshotSource): Promise<num
     file.writeSync(bytes, position);
     position += bytes.length;
   };
-  const record = (payload: string) => put(encodeRecord(payload, sequence++));
+  const encoder = new RecordEncoder();
+  const record = (payload: string) => put(encoder.encode(payload, sequence++));
   const flush = () => {
     if (gathered.length > 0) record(`{"entries":[${gathered.join(',')}]}`);
     gathered = [];
