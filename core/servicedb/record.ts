@@ -193,13 +193,12 @@ const NO_META: { readonly [key: string]: string } = Object.freeze({});
  * Freezes what is within a registration that comes from a store, which becomes part of a record. Most have no checks and
  * many no tags: one empty list serves them all.
  */
-export function freezeParts(registration: Registration): Registration {
+export function freezeParts(registration: Registration): void {
   const parts = registration as Writable<Registration>;
   parts.tags = parts.tags.length === 0 ? NOTHING : Object.freeze(parts.tags);
   parts.checks = parts.checks.length === 0 ? NOTHING : deepFreeze(parts.checks);
   parts.meta = isEmpty(parts.meta) ? NO_META : Object.freeze(parts.meta);
   if (parts.given !== undefined) Object.freeze(parts.given);
-  return registration;
 }
 
 function isEmpty(value: object): boolean {

@@ -72,8 +72,9 @@ export class ServiceShelf implements Shelf {
     }
     // Nearly all there is at boot: an instance that is new, and of which no voice has spoken.
     const registration = value as unknown as Registration;
-    this.#share(registration);
-    const previous = this.records.load(mergeRecord(freezeParts(registration), revision, undefined, revision));
+    // Where it is frozen, it is so throughout, and may not be changed.
+    if (!Object.isFrozen(registration)) this.#takeIn(registration);
+    const previous = this.records.load(mergeRecord(registration, revision, undefined, revision));
     this.#lastKey = '';
     if (previous?.voices !== undefined) this.#merge(registration, revision, previous);
   }
@@ -151,7 +152,8 @@ export class ServiceShelf implements Shelf {
     }
   }
 
-  #share(registration: { home: string; owner: string }): void {
+  #takeIn(registration: Registration & { home: string; owner: string }): void {
+    freezeParts(registration);
     const { home, owner } = registration;
     if (home === this.#shared.home) registration.home = this.#shared.home;
     else this.#shared.home = home;
