@@ -116,15 +116,16 @@ export interface Tail {
 }
 
 /**
- * Looks through what follows the last good record. `sequence` is what the next one would have had; `isProof` says of a
- * later one whether that had been on disk when it was written.
+ * Looks through what follows the last good record. `sequence` is what the next one would have had, a later one has at
+ * most `most`, which is what fits in between unless it is given; `isProof` says of a later one whether what is missing
+ * had been on disk when it was written.
  */
 export async function inspectTail(
   file: DiskFile,
-  span: { readonly from: number; readonly limit: number; readonly sequence: number },
+  span: { readonly from: number; readonly limit: number; readonly sequence: number; readonly most?: number },
   isProof: (payload: string, at: number) => boolean,
 ): Promise<Tail> {
-  const last = span.sequence + Math.ceil((span.limit - span.from) / FRAME_BYTES);
+  const last = span.most ?? span.sequence + Math.ceil((span.limit - span.from) / FRAME_BYTES);
   let isEmpty = true;
   for (let begin = span.from; begin < span.limit; begin += CHUNK_BYTES) {
     // Chunks overlap by a frame, so that each one can be read whole wherever it begins.

@@ -11,7 +11,11 @@ export interface Layout {
   readonly journals: readonly number[];
   /** Names of files that no longer count: half-written ones, and what a newer snapshot has replaced. */
   readonly leftovers: readonly string[];
+  /** Journals that must be there, and are not. */
+  readonly missing: readonly number[];
 }
+
+const MISSING_LIMIT = 1_000;
 
 export function fileName(kind: FileKind, number: number): string {
   return `${kind}-${number}.log`;
@@ -24,7 +28,18 @@ export function draftName(kind: FileKind, number: number): string {
 
 /** Sorts a data folder's files. Throws STORE_CORRUPT where a journal is missing. */
 export async function readLayout(disk: Disk, folder: string): Promise<Layout> {
-  const files = (await disk.list(folder)).flatMap((name) => {
+  const layout = sortFiles(await disk.list(folder));
+  const [missing] = layout.missing;
+  if (missing === undefined) return layout;
+  throw new RegistryError(
+    'STORE_CORRUPT',
+    `${fileName('journal', missing)} is missing from ${folder}. Nothing was changed. Restore the folder from a backup, or move it away to begin with an empty catalogue.`,
+  );
+}
+
+/** The layout that these names make up, whole or not. */
+export function sortFiles(names: readonly string[]): Layout {
+  const files = names.flatMap((name) => {
     const match = /^(journal|snapshot)-(\d{1,15})\.log(\.tmp)?$/.exec(name);
     return match === null
       ? []
@@ -40,16 +55,16 @@ export async function readLayout(disk: Disk, folder: string): Promise<Layout> {
   const snapshot = numbers('snapshot').at(-1);
   const first = snapshot ?? 1;
   const journals = numbers('journal').filter((number) => number >= first);
-  const needed = snapshot === undefined ? journals.length : Math.max(journals.length, 1);
-  for (let index = 0; index < needed; index += 1) {
-    if (journals[index] === first + index) continue;
-    throw new RegistryError(
-      'STORE_CORRUPT',
-      `${fileName('journal', first + index)} is missing from ${folder}. Nothing was changed. Restore the folder from a backup, or move it away to begin with an empty catalogue.`,
-    );
+  const missing: number[] = [];
+  let next = first;
+  for (const number of journals) {
+    // A name that is far off stands for no more gaps than anyone would read of.
+    while (next < number && missing.length < MISSING_LIMIT) missing.push(next++);
+    next = number + 1;
   }
+  if (snapshot !== undefined && journals.length === 0) missing.push(snapshot);
   const leftovers = files.filter((file) => file.isDraft || file.number < first).map((file) => file.name);
-  return { snapshot, journals, leftovers };
+  return { snapshot, journals, leftovers, missing };
 }
 
 /** The folder that keeps what was there before an older format was replaced by the snapshot of this number. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Clock, RegistryError } from '../../../core/index.js';
 
 /** Who holds a data folder, as the file `lock` says it. */
-interface Holder {
+export interface Holder {
   readonly pid: number;
   readonly host: string;
   /** Which run of the machine, and when the process started in it: a process id alone is given anew. Linux only. */
@@ -87,16 +87,22 @@ async function clear(path: string, mine: string, isPatient: boolean): Promise<bo
   }
 }
 
-type Look =
-  | { readonly kind: 'gone' | 'unclear' | 'dead' }
-  | { readonly kind: 'alive'; readonly holder: Holder };
+/** What a lock says of its holder. `alive` is also one of another machine, of which nothing here can tell. */
+export type Look =
+  | { readonly kind: 'gone' | 'unclear' }
+  | { readonly kind: 'alive' | 'dead'; readonly holder: Holder };
+
+/** Says who holds a data folder, and changes nothing. */
+export function lookAtLock(folder: string): Promise<Look> {
+  return look(join(folder, 'lock'));
+}
 
 async function look(path: string): Promise<Look> {
   const text = await readOrNothing(path);
   if (text === undefined) return { kind: 'gone' };
   const holder = parse(text);
   if (holder === undefined) return { kind: 'unclear' };
-  return isAlive(holder) ? { kind: 'alive', holder } : { kind: 'dead' };
+  return { kind: isAlive(holder) ? 'alive' : 'dead', holder };
 }
 
 async function release(path: string, mine: string): Promise<void> {

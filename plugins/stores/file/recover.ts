@@ -15,7 +15,7 @@ import { fileName, readLayout } from './layout.js';
 import { readSnapshot } from './snapshot.js';
 
 /** After a crash revisions go on this far above the highest that was found. */
-const REVISION_LEAP = 1_000_000;
+export const REVISION_LEAP = 1_000_000;
 
 /** What a data folder held. */
 export interface Recovered {
@@ -50,19 +50,26 @@ export interface Recovered {
   readonly isOlder: boolean;
 }
 
-/** Reads a data folder into the reader, and changes nothing. Throws STORE_CORRUPT or STORE_VERSION. */
+/**
+ * Reads a data folder into the reader, and changes nothing. `onEntry` takes the snapshot's entries in the reader's
+ * stead. Throws STORE_CORRUPT or STORE_VERSION.
+ */
 export async function recover(
   disk: Disk,
   folder: string,
-  reader: StoreReader,
+  reader: Pick<StoreReader, 'load' | 'revisionOf'>,
   clock: Clock,
+  onEntry: (entry: StoredEntry) => void = (entry) => reader.load(entry),
 ): Promise<Recovered> {
   const layout = await readLayout(disk, folder);
   const replay = new Replay(reader, { epoch: clock.uuid(), home: clock.uuid() });
   const snapshot =
     layout.snapshot === undefined
       ? { size: 0, version: FORMAT_VERSION }
-      : await readSnapshot(disk, folder, layout.snapshot, (entry) => replay.entry(entry));
+      : await readSnapshot(disk, folder, layout.snapshot, (entry) => {
+          replay.revision = Math.max(replay.revision, entry.revision);
+          onEntry(entry);
+        });
 
   const files: DiskFile[] = [];
   try {
@@ -183,7 +190,7 @@ function parseRecord(payload: string, name: string, at: number): JournalRecord {
 
 /** Brings records to the reader in the order they were written. */
 class Replay {
-  readonly #reader: StoreReader;
+  readonly #reader: Pick<StoreReader, 'load' | 'revisionOf'>;
   epoch: string;
   home: string;
   revision = 0;
@@ -192,15 +199,13 @@ class Replay {
   /** The last record's commits, whose revisions stand in the next record. */
   #undecided: readonly StoredCommit[] = [];
 
-  constructor(reader: StoreReader, fresh: { readonly epoch: string; readonly home: string }) {
+  constructor(
+    reader: Pick<StoreReader, 'load' | 'revisionOf'>,
+    fresh: { readonly epoch: string; readonly home: string },
+  ) {
     this.#reader = reader;
     this.epoch = fresh.epoch;
     this.home = fresh.home;
-  }
-
-  entry(entry: StoredEntry): void {
-    this.#reader.load(entry);
-    this.revision = Math.max(this.revision, entry.revision);
   }
 
   /** Answers false where the record can't follow the one before. */
