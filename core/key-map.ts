@@ -24,6 +24,12 @@ export class KeyMap<T> {
     this.#size += keys.size - before;
   }
 
+  *entries(): Iterable<readonly [collection: string, key: string, value: T]> {
+    for (const [collection, keys] of this.#collections) {
+      for (const [key, value] of keys) yield [collection, key, value];
+    }
+  }
+
   delete(collection: string, key: string): void {
     if (this.#collections.get(collection)?.delete(key)) this.#size -= 1;
   }

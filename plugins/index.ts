@@ -13,3 +13,6 @@ export const builtins = {
 
 /** What the command line calls a running registry with. */
 export const loadClient = () => import('./transports/xml-rpc/client.js');
+
+/** What the command line looks at, copies and mends a data folder with. */
+export const loadStoreTools = () => import('./stores/file/tools/index.js');

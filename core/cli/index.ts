@@ -8,6 +8,7 @@ import { type CliContext, failure } from './output.js';
 import { addWriteCommands } from './register.js';
 import { addReadCommands } from './services.js';
 import { addStartCommand } from './start.js';
+import { addStoreCommands } from './store.js';
 
 const context: CliContext = {
   folder: process.cwd(),
@@ -43,6 +44,7 @@ addReadCommands(program, context);
 addWriteCommands(program, context);
 addOperationCommands(program, context);
 addConfigCommand(program, context);
+addStoreCommands(program, context);
 
 try {
   await program.parseAsync();
