@@ -1,9 +1,10 @@
 import { isInheritedName } from './definition.js';
 import { MicroDBError, show } from './errors.js';
 import { isPlainObject } from './json.js';
-import { fieldOf, isScalar } from './key.js';
+import { fieldOf } from './key.js';
 import { MAX_FIELDS } from './limits.js';
 import { suggest } from './nearest.js';
+import { compareKeys, compareValues } from './order.js';
 import type { Table } from './table.js';
 
 /** How the records found are ordered and cut: `{ sort: { port: 1, name: -1 }, skip: 20, limit: 10 }`. */
@@ -14,13 +15,47 @@ export interface FindOptions {
   readonly skip?: number;
 }
 
+/** The fields to sort by, the first counts most; none where the order is free. */
+export type Sort = readonly (readonly [field: string, direction: 1 | -1])[];
+
+/** {@link FindOptions}, checked and filled in. */
+export interface Arrangement {
+  readonly sort: Sort;
+  readonly skip: number;
+  readonly limit: number;
+}
+
+/** What comes first in the order of insertion or of an index, all of it. */
+export const UNARRANGED: Arrangement = { sort: [], skip: 0, limit: Number.MAX_SAFE_INTEGER };
+
 type Compare<R> = (a: R, b: R) => number;
 
-/** Orders and cuts what was found. Throws INVALID_QUERY for options it does not know. */
-export function arrange<R extends object>(table: Table<R>, found: Iterable<R>, options: FindOptions): R[] {
-  const { sort, skip, limit } = checkOptions(options);
-  const order = sort === undefined ? [] : checkSort(sort);
-  if (order.length > 0) return [...found].sort(comparison(table, order)).slice(skip, skip + limit);
+/** Throws INVALID_QUERY for options it does not know. */
+export function checkOptions(options: FindOptions): Arrangement {
+  if (!isPlainObject(options)) refuse(`The options are ${show(options)}; expected { sort?, limit?, skip? }.`);
+  for (const name of Object.keys(options)) {
+    if (name !== 'sort' && name !== 'limit' && name !== 'skip') {
+      refuse(`Unknown option "${name}".${suggest(name, ['sort', 'limit', 'skip'])}`);
+    }
+  }
+  const { sort, skip, limit } = options;
+  return {
+    sort: sort === undefined ? [] : checkSort(sort),
+    skip: skip === undefined ? 0 : checkAmount('skip', skip),
+    limit: limit === undefined ? Number.MAX_SAFE_INTEGER : checkAmount('limit', limit),
+  };
+}
+
+/** Orders and cuts what was found; what `isSorted` has its order from an index. */
+export function arrange<R extends object>(
+  table: Table<R>,
+  found: Iterable<R>,
+  { sort, skip, limit }: Arrangement,
+  isSorted: boolean,
+): R[] {
+  if (sort.length > 0 && !isSorted) {
+    return [...found].sort(comparison(table, sort)).slice(skip, skip + limit);
+  }
   const result: R[] = [];
   let passed = 0;
   if (limit === 0) return result;
@@ -32,27 +67,12 @@ export function arrange<R extends object>(table: Table<R>, found: Iterable<R>, o
   return result;
 }
 
-function checkOptions(options: FindOptions): { sort: unknown; skip: number; limit: number } {
-  if (!isPlainObject(options)) refuse(`The options are ${show(options)}; expected { sort?, limit?, skip? }.`);
-  for (const name of Object.keys(options)) {
-    if (name !== 'sort' && name !== 'limit' && name !== 'skip') {
-      refuse(`Unknown option "${name}".${suggest(name, ['sort', 'limit', 'skip'])}`);
-    }
-  }
-  const { sort, skip, limit } = options;
-  return {
-    sort,
-    skip: skip === undefined ? 0 : checkAmount('skip', skip),
-    limit: limit === undefined ? Number.MAX_SAFE_INTEGER : checkAmount('limit', limit),
-  };
-}
-
 function checkAmount(name: string, value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   refuse(`${name} is ${show(value)}; expected an integer from 0.`);
 }
 
-function checkSort(sort: unknown): [string, number][] {
+function checkSort(sort: unknown): Sort {
   if (!isPlainObject(sort))
     refuse(`sort is ${show(sort)}; expected an object such as { port: 1, name: -1 }.`);
   const order = Object.entries(sort);
@@ -64,34 +84,18 @@ function checkSort(sort: unknown): [string, number][] {
       refuse(`sort has ${show(direction)} for "${field}"; expected 1 (ascending) or -1 (descending).`);
     }
   }
-  return order as [string, number][];
+  return order as [string, 1 | -1][];
 }
 
 /** By the fields asked for, then by key, so that the answer is the same whichever index found it. */
-function comparison<R extends object>(table: Table<R>, order: readonly [string, number][]): Compare<R> {
+function comparison<R extends object>(table: Table<R>, sort: Sort): Compare<R> {
   return (a, b) => {
-    for (const [field, direction] of order) {
+    for (const [field, direction] of sort) {
       const difference = compareValues(fieldOf(a, field), fieldOf(b, field));
       if (difference !== 0) return difference * direction;
     }
-    for (const field of table.definition.key) {
-      const difference = compareValues(fieldOf(a, field), fieldOf(b, field));
-      if (difference !== 0) return difference;
-    }
-    return 0;
+    return compareKeys(a, b, table.definition.key);
   };
-}
-
-/** Missing and null first, then numbers, strings, booleans, and whatever else, which is not ordered further. */
-function compareValues(a: unknown, b: unknown): number {
-  const difference = rankOf(a) - rankOf(b);
-  if (difference !== 0 || !isScalar(a) || !isScalar(b)) return difference;
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function rankOf(value: unknown): number {
-  if (value === undefined || value === null) return 0;
-  return typeof value === 'number' ? 1 : typeof value === 'string' ? 2 : typeof value === 'boolean' ? 3 : 4;
 }
 
 function refuse(message: string): never {

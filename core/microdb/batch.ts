@@ -1,4 +1,4 @@
-import { arrange, type FindOptions } from './arrange.js';
+import { arrange, checkOptions, type FindOptions } from './arrange.js';
 import type { KeyPart } from './key.js';
 import { compileQuery, type Query } from './query.js';
 import { acceptRecord, patchRecord, type WriteOptions } from './record.js';
@@ -43,7 +43,8 @@ export class BatchCollection<R extends object> {
     this.#staging.checkOpen();
     checkIsQuery(query);
     const found = filter(this.#stage.candidates(query), compileQuery(query));
-    return options === undefined ? [...found] : arrange(this.#stage.table, found, options);
+    if (options === undefined) return [...found];
+    return arrange(this.#stage.table, found, checkOptions(options), false);
   }
 
   count(query: Query = {}): number {

@@ -5,20 +5,20 @@ export interface Rows<R> extends Iterable<R> {
   readonly size: number;
 }
 
-/** What callers get to see of a bucket: nothing that could change it. */
-export class BucketView<R> implements Rows<R> {
-  readonly #bucket: Bucket<R>;
+/** What callers get to see of rows: nothing that could change them. */
+export class RowsView<R> implements Rows<R> {
+  readonly #rows: Rows<R>;
 
-  constructor(bucket: Bucket<R>) {
-    this.#bucket = bucket;
+  constructor(rows: Rows<R>) {
+    this.#rows = rows;
   }
 
   get size(): number {
-    return this.#bucket.size;
+    return this.#rows.size;
   }
 
-  [Symbol.iterator](): IterableIterator<R> {
-    return this.#bucket[Symbol.iterator]();
+  [Symbol.iterator](): Iterator<R> {
+    return this.#rows[Symbol.iterator]();
   }
 }
 

@@ -1,19 +1,25 @@
-import { arrange, type FindOptions } from './arrange.js';
-import { BucketView, type Rows } from './bucket.js';
-import type { CompleteDefinition } from './definition.js';
+import { arrange, checkOptions, type FindOptions } from './arrange.js';
+import { type Rows, RowsView } from './bucket.js';
+import type { CompleteDefinition, IndexDefinition } from './definition.js';
 import { MicroDBError } from './errors.js';
 import type { Feed } from './feed.js';
 import type { Key, KeyPart, Scalar } from './key.js';
+import type { PlanKind } from './plan.js';
 import type { Query } from './query.js';
 import { acceptRecord, patchRecord, type WriteOptions } from './record.js';
-import { UniqueIndex } from './record-index.js';
 import { search, wholeAnswer } from './search.js';
 import type { Table } from './table.js';
 
-/** How a query is answered: by which index ('primary' is the key, null none), and how many records it looks at. */
+/** How a query is answered. */
 export interface Explanation {
+  /** The index used: 'primary' is the key, null none; more than one for the branches of an `$or`. */
   readonly index: string | null;
+  /** How the index is used: for whole values, for a range of them, for its order alone, or for each branch of `$or`. */
+  readonly kind: PlanKind;
+  /** How many records it looks at, at most. */
   readonly examined: number;
+  /** A sort was asked for, and the index brings it: nothing is sorted, and no more read than a limit lets through. */
+  readonly sorted: boolean;
 }
 
 /**
@@ -55,7 +61,7 @@ export class Collection<R extends object> {
   /** The record with these values of a unique index. Throws INVALID_QUERY for an index that is not there or not unique. */
   getBy(indexName: string, ...values: readonly Scalar[]): R | undefined {
     const index = this.#table.index(indexName);
-    if (index instanceof UniqueIndex) return index.get(this.#table.valueIn(index, values));
+    if (index.owners !== undefined) return index.owners.get(this.#table.valuesFor(index, values));
     throw new MicroDBError(
       'INVALID_QUERY',
       `The index "${indexName}" of "${this.name}" is not unique; use by("${indexName}", …) for all its records.`,
@@ -63,21 +69,24 @@ export class Collection<R extends object> {
   }
 
   /**
-   * The records with these values of an index, in the order they came to them, without a copy: a view to iterate over at
-   * once. A record with a list in the field is found by `find` only.
+   * The records with these values of an index, also in a list: in the order they came to them, in an ordered index in that
+   * of their keys. A view, to iterate over at once.
    */
   by(indexName: string, ...values: readonly Scalar[]): Rows<R> {
     const index = this.#table.index(indexName);
-    return new BucketView(index.rows(this.#table.valueIn(index, values)));
+    return new RowsView(index.rows(this.#table.valuesFor(index, values)));
   }
 
   /** How many records {@link by} would give. */
   countBy(indexName: string, ...values: readonly Scalar[]): number {
     const index = this.#table.index(indexName);
-    return index.count(this.#table.valueIn(index, values));
+    return index.count(this.#table.valuesFor(index, values));
   }
 
-  /** The values of an index on one field that any record has, without a copy. Throws INVALID_QUERY for other indexes. */
+  /**
+   * The values of an index on one field that any record has, also in a list, without a copy; of an ordered index in order.
+   * Throws INVALID_QUERY for indexes on several fields.
+   */
   valuesOf(indexName: string): Iterable<Scalar> {
     const index = this.#table.index(indexName);
     if (index.fields.length === 1) return index.values();
@@ -91,23 +100,43 @@ export class Collection<R extends object> {
   find(query: Query = {}, options?: FindOptions): R[] {
     const whole = options === undefined ? wholeAnswer(this.#table, query) : undefined;
     if (whole !== undefined) return whole;
-    const { found } = search(this.#table, query);
-    return options === undefined ? [...found] : arrange(this.#table, found, options);
+    if (options === undefined) return [...search(this.#table, query).found];
+    const arrangement = checkOptions(options);
+    const { plan, found } = search(this.#table, query, arrangement);
+    return arrange(this.#table, found, arrangement, plan.isSorted);
   }
 
   /** How many records a query asks for. Throws INVALID_QUERY. */
   count(query: Query = {}): number {
     const { plan, found } = search(this.#table, query);
-    if (plan.isExact) return plan.count;
+    if (plan.isCounted) return plan.count;
     let count = 0;
     for (const _ of found) count++;
     return count;
   }
 
   /** How {@link find} would go about a query. Throws INVALID_QUERY. */
-  explain(query: Query = {}): Explanation {
-    const { plan } = search(this.#table, query);
-    return { index: plan.index, examined: plan.count };
+  explain(query: Query = {}, options: FindOptions = {}): Explanation {
+    const { plan } = search(this.#table, query, checkOptions(options));
+    return { index: plan.index, kind: plan.kind, examined: plan.count, sorted: plan.isSorted };
+  }
+
+  /**
+   * Adds an index of the records there are; true, or false where it is there already, defined alike. Throws
+   * INVALID_DEFINITION, also where one of this name is defined otherwise; DUPLICATE_KEY where the records are not unique
+   * in it, INVALID_RECORD where the lists of one are too long for it; INVALID_BATCH inside a batch.
+   */
+  createIndex(name: string, index: IndexDefinition): boolean {
+    this.#feed.checkFree();
+    this.#table.checkIsThere();
+    return this.#table.createIndex(name, index);
+  }
+
+  /** Takes an index away; queries go on without it. Throws INVALID_QUERY where there is none of this name, INVALID_BATCH. */
+  dropIndex(name: string): void {
+    this.#feed.checkFree();
+    this.#table.checkIsThere();
+    this.#table.dropIndex(name);
   }
 
   /** Adds a record and gives back what is stored. Throws INVALID_RECORD; DUPLICATE_KEY where its key is taken. */
@@ -153,7 +182,7 @@ export class Collection<R extends object> {
     this.#table.checkIsThere();
     const key = this.#table.keyOf(record);
     const previous = this.#table.records.get(key);
-    this.#table.checkUnique(record, previous);
+    this.#table.checkIndexes(record, previous);
     this.#table.apply(key, previous, record);
     return previous;
   }
@@ -169,7 +198,7 @@ export class Collection<R extends object> {
   /** A batch of one. Everything that can refuse it comes before the first thing that changes. */
   #commit<N extends R | undefined>(key: Key, previous: R | undefined, next: N, given: number | undefined): N {
     this.#table.checkIsThere();
-    if (next !== undefined) this.#table.checkUnique(next, previous);
+    if (next !== undefined) this.#table.checkIndexes(next, previous);
     const revision = this.#feed.nextRevision(given);
     this.#table.apply(key, previous, next);
     this.#feed.publishOne(revision, this.#table, previous, next);

@@ -1,4 +1,5 @@
 import type { Change } from './change.js';
+import type { Explanation } from './collection.js';
 import type { CompleteDefinition } from './definition.js';
 import type { MicroDBErrorCode } from './errors.js';
 import type { JsonObject } from './json.js';
@@ -17,12 +18,12 @@ export type CommandAnswer =
   /** updateMany, removeMany: how many it changed; `more` says that the limit left some as they are. */
   | { readonly count: number; readonly more: boolean }
   /** explain */
-  | { readonly index: string | null; readonly examined: number }
+  | Explanation
   /** collections */
   | { readonly collections: readonly ({ name: string; size: number } & CompleteDefinition)[] }
-  /** createCollection: false where it was there already, defined alike */
+  /** createCollection, createIndex: false where it was there already, defined alike */
   | { readonly created: boolean }
-  /** dropCollection: false where there was none */
+  /** dropCollection: false where there was none. dropIndex */
   | { readonly dropped: boolean }
   /** batch: the answer of each command */
   | { readonly results: readonly CommandAnswer[] }

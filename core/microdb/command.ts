@@ -18,7 +18,12 @@ const value = z.record(z.string(), z.unknown());
 const query = z.record(z.string(), z.unknown());
 const revision = z.int().min(1).optional();
 const fields = z.array(z.string()).min(1).max(MAX_FIELDS);
-const indexes = z.record(z.string(), z.strictObject({ fields, unique: z.boolean().optional() })).optional();
+const definition = z.strictObject({
+  fields,
+  unique: z.boolean().default(false),
+  ordered: z.boolean().default(false),
+});
+const indexes = z.record(z.string(), definition).default({});
 const sort = z.record(z.string(), z.union([z.literal(1), z.literal(-1)])).optional();
 const limit = z.int().min(0).max(MAX_COMMAND_LIMIT).default(DEFAULT_COMMAND_LIMIT);
 const skip = z.int().min(0).default(0);
@@ -75,6 +80,12 @@ export const commandSchema = z.discriminatedUnion('op', [
   z
     .strictObject({ op: z.literal('dropCollection'), collection, revision })
     .describe('Takes a collection out with all its records.'),
+  z
+    .strictObject({ op: z.literal('createIndex'), collection, index, definition })
+    .describe('Makes an index of the records there are.'),
+  z
+    .strictObject({ op: z.literal('dropIndex'), collection, index })
+    .describe('Takes an index away; the records stay.'),
   insert.extend({ revision }).describe('Adds a record; its key must be free.'),
   put.extend({ revision }).describe('Adds a record, or replaces the one with its key.'),
   update.extend({ revision }).describe('Replaces some members of a record.'),
@@ -97,7 +108,10 @@ export const commandSchema = z.discriminatedUnion('op', [
   find.describe('Gives the records that a query asks for.'),
   count.describe('Counts the records that a query asks for.'),
   z
-    .strictObject({ op: z.literal('explain'), collection, query: anyQuery })
+    .strictObject({
+      ...{ op: z.literal('explain'), collection, query: anyQuery, sort, skip },
+      limit: limit.unwrap().optional(),
+    })
     .describe('Says how a query would be answered.'),
   z
     .strictObject({

@@ -40,10 +40,15 @@ function run(db: MicroDB, command: Command, reached: (position: number | undefin
       };
     case 'createCollection':
       return createCollection(db, command);
+    case 'createIndex':
+      return { created: db.collection(command.collection).createIndex(command.index, command.definition) };
+    case 'dropIndex':
+      db.collection(command.collection).dropIndex(command.index);
+      return { dropped: true };
     case 'dropCollection':
       return { dropped: db.dropCollection(command.collection, revisionOf(command)) };
     case 'explain':
-      return { ...db.collection(command.collection).explain(command.query) };
+      return explain(db, command);
     case 'changes':
       return changes(db, command);
     case 'batch':
@@ -64,11 +69,13 @@ function run(db: MicroDB, command: Command, reached: (position: number | undefin
 
 function createCollection(db: MicroDB, { collection, key, indexes }: One<'createCollection'>): CommandAnswer {
   const created = !db.collections.includes(collection);
-  const defined = Object.entries(indexes ?? {}).map(([name, { fields, unique = false }]) => {
-    return [name, { fields, unique }] as const;
-  });
-  db.collection(collection, { key, indexes: Object.fromEntries(defined) });
+  db.collection(collection, { key, indexes });
   return { created };
+}
+
+function explain(db: MicroDB, { collection, query, sort, skip, limit }: One<'explain'>): CommandAnswer {
+  const options = { skip, ...(sort && { sort }), ...(limit !== undefined && { limit }) };
+  return { ...db.collection(collection).explain(query, options) };
 }
 
 function changes(db: MicroDB, { since, collection, limit }: One<'changes'>): CommandAnswer {

@@ -9,12 +9,18 @@ export const MAX_KEY_PART_LENGTH = 1024;
 export const MAX_COLLECTIONS = 1024;
 export const MAX_INDEXES = 32;
 export const MAX_FIELDS = 8;
+/** Entries that the lists in one record may make in one index: one for each element, and for each choice of them. */
+export const MAX_INDEX_ENTRIES = 1000;
 /** Depth and number of values of one query; characters of one `$regex`. */
 export const MAX_QUERY_DEPTH = 32;
 export const MAX_QUERY_VALUES = 20_000;
 export const MAX_REGEX_LENGTH = 256;
 /** Index entries one query may ask for (the product of its `$in` lists) before a scan is the better plan. */
 export const MAX_PROBES = 10_000;
+/** Ways to use one index that the planner weighs, where a query limits a field more than once (`$all`). */
+export const MAX_WAYS = 16;
+/** How deep `$or` and `$and` may nest within one another for the planner to look into them. */
+export const MAX_PLAN_DEPTH = 4;
 /** Changes kept for `changes({ since })` unless told otherwise, and the most that may be asked for. */
 export const DEFAULT_RING_SIZE = 10_000;
 export const MAX_RING_SIZE = 10_000_000;

@@ -1,3 +1,5 @@
+import type { Arrangement } from './arrange.js';
+import { demandsOf } from './demands.js';
 import { MicroDBError, show } from './errors.js';
 import { isPlainObject } from './json.js';
 import { isScalar } from './key.js';
@@ -9,11 +11,15 @@ import type { Table } from './table.js';
 export function search<R extends object>(
   table: Table<R>,
   query: Query,
+  arrangement?: Arrangement,
 ): { plan: Plan<R>; found: Iterable<R> } {
   checkIsQuery(query);
-  const plan = planQuery(table, query);
+  const demands = demandsOf(query);
+  // Before anything is planned, except for the plainest queries, which may need no test at all.
+  const test = demands.isWhole ? undefined : compileQuery(query);
+  const plan = planQuery(table, demands, arrangement);
   if (plan.isExact) return { plan, found: plan.candidates };
-  return { plan, found: filter(plan.candidates, compileQuery(query)) };
+  return { plan, found: filter(plan.candidates, test ?? compileQuery(query)) };
 }
 
 /** The answer to `{ field: scalar }` from an index on that field: the most common query, at a tenth of a plan's cost. */
@@ -26,7 +32,7 @@ export function wholeAnswer<R extends object>(table: Table<R>, query: Query): R[
   if (only === undefined) return undefined;
   const value = query[only];
   const index = table.indexOnField(only);
-  return isScalar(value) && index?.lists.size === 0 ? index.toArray(value) : undefined;
+  return isScalar(value) ? index?.toArray([value]) : undefined;
 }
 
 /** Throws INVALID_QUERY where a query is no object, which a plan would stumble over. */

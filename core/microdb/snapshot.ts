@@ -19,6 +19,13 @@ export interface CollectionSnapshot extends CompleteDefinition {
   readonly records: readonly object[];
 }
 
+const indexSchema = z.strictObject({
+  fields: z.array(z.string()),
+  unique: z.boolean(),
+  // Snapshots made before there were ordered indexes don't say.
+  ordered: z.boolean().default(false),
+});
+
 const snapshotSchema = z.strictObject({
   format: z.literal(1),
   revision: z.int().min(0),
@@ -27,7 +34,7 @@ const snapshotSchema = z.strictObject({
       z.strictObject({
         name: z.string(),
         key: z.array(z.string()),
-        indexes: z.record(z.string(), z.strictObject({ fields: z.array(z.string()), unique: z.boolean() })),
+        indexes: z.record(z.string(), indexSchema),
         records: z.array(z.unknown()),
       }),
     )
@@ -69,7 +76,7 @@ function restore(table: Table<object>, value: unknown): void {
   const record = freezeObject(value, table.rules);
   const key = table.keyOf(record);
   if (table.records.has(key)) table.refuseDuplicateKey(record);
-  table.checkUnique(record, undefined);
+  table.checkIndexes(record, undefined);
   table.apply(key, undefined, record);
 }
 

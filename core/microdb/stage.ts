@@ -1,4 +1,5 @@
 import type { Write } from './change.js';
+import { demandsOf } from './demands.js';
 import { MicroDBError } from './errors.js';
 import type { Key, Scalar } from './key.js';
 import { planQuery } from './plan.js';
@@ -69,13 +70,13 @@ export class Stage<R extends object> {
     return this.#staged.has(key) ? this.#staged.get(key) : this.table.records.get(key);
   }
 
-  /** Throws DUPLICATE_KEY where another record has a value of a unique index that `next` has. */
+  /** Throws INVALID_RECORD; DUPLICATE_KEY where another record has a value of a unique index that `next` has. */
   put(key: Key, next: R): R {
+    this.table.checkEntries(next);
     for (const index of this.#claims.keys()) this.#checkUnique(index, key, next);
     this.#release(key);
     for (const [index, claims] of this.#claims) {
-      const value = index.claim(next);
-      if (value !== undefined) claims.set(value, key);
+      for (const value of index.claims(next)) claims.set(value, key);
     }
     this.#staged.set(key, next);
     return next;
@@ -88,7 +89,7 @@ export class Stage<R extends object> {
 
   /** What may match a query: what the plan finds among the records left alone, and everything staged. */
   *candidates(query: Query): Iterable<R> {
-    for (const record of planQuery(this.table, query).candidates) {
+    for (const record of planQuery(this.table, demandsOf(query)).candidates) {
       if (this.#staged.size === 0 || !this.#staged.has(this.table.keyOf(record))) yield record;
     }
     for (const record of this.#staged.values()) if (record !== undefined) yield record;
@@ -110,14 +111,14 @@ export class Stage<R extends object> {
   }
 
   #checkUnique(index: UniqueIndex<R>, key: Key, next: R): void {
-    const value = index.claim(next);
-    if (value === undefined) return;
-    const claimant = this.#claims.get(index)?.get(value);
-    if (claimant !== undefined && claimant !== key) this.table.refuseDuplicate(index, next);
-    const owner = index.get(value);
-    const ownersKey = owner === undefined ? key : this.table.keyOf(owner);
-    // An owner that is staged has given the value up: if it still had it, it would be the claimant.
-    if (ownersKey !== key && !this.#staged.has(ownersKey)) this.table.refuseDuplicate(index, next);
+    for (const value of index.claims(next)) {
+      const claimant = this.#claims.get(index)?.get(value);
+      if (claimant !== undefined && claimant !== key) this.table.refuseDuplicate(index, next);
+      const owner = index.ownerOf(value);
+      const ownersKey = owner === undefined ? key : this.table.keyOf(owner);
+      // An owner that is staged has given the value up: if it still had it, it would be the claimant.
+      if (ownersKey !== key && !this.#staged.has(ownersKey)) this.table.refuseDuplicate(index, next);
+    }
   }
 
   /** Gives up what the record staged under a key claims. */
@@ -125,8 +126,7 @@ export class Stage<R extends object> {
     const staged = this.#staged.get(key);
     if (staged === undefined) return;
     for (const [index, claims] of this.#claims) {
-      const value = index.claim(staged);
-      if (value !== undefined) claims.delete(value);
+      for (const value of index.claims(staged)) claims.delete(value);
     }
   }
 }
