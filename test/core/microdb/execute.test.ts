@@ -26,7 +26,9 @@ describe('the JSON API', () => {
     expect(db.execute({ op: 'collections' })).toEqual({
       ok: true,
       revision: 0,
-      collections: [{ name: 'a', size: 0, key: ['id'], indexes: { x: { fields: ['x'], unique: false } } }],
+      collections: [
+        { name: 'a', size: 0, key: ['id'], indexes: { x: { fields: ['x'], unique: false, ordered: false } } },
+      ],
     });
   });
 
@@ -58,6 +60,27 @@ describe('the JSON API', () => {
     });
     expect(db.execute({ op: 'count', collection, query })).toEqual({ ok: true, revision: 3, count: 2 });
     expect(db.execute({ op: 'explain', collection, query })).toMatchObject({ index: 'name', examined: 3 });
+  });
+
+  it('makes an index of what is there, explains with it, and drops it', () => {
+    const { db } = filled();
+    const definition = { fields: ['port'], ordered: true };
+    const create = { op: 'createIndex', collection, index: 'ports', definition };
+    const explain = { op: 'explain', collection, query: { port: { $gt: 81 } }, sort: { port: -1 }, limit: 1 };
+    expect(db.execute(create)).toEqual({ ok: true, revision: 3, created: true });
+    expect(db.execute(create)).toEqual({ ok: true, revision: 3, created: false });
+    expect(db.execute(explain)).toEqual({
+      ...{ ok: true, revision: 3 },
+      ...{ index: 'ports', kind: 'range', examined: 1, sorted: true },
+    });
+    expect(db.execute({ op: 'dropIndex', collection, index: 'ports' })).toMatchObject({ dropped: true });
+    expect(db.execute(explain)).toMatchObject({ index: null, kind: 'scan', examined: 3, sorted: false });
+    const unknown = db.execute({ op: 'dropIndex', collection, index: 'prt' });
+    expect(unknown).toMatchObject({ ok: false, error: { code: 'INVALID_QUERY' } });
+    const other = db.execute({ ...create, index: 'name' });
+    expect(other).toMatchObject({ ok: false, error: { code: 'INVALID_DEFINITION' } });
+    const batch = db.execute({ op: 'batch', commands: [create] });
+    expect(batch).toMatchObject({ ok: false, error: { code: 'INVALID_COMMAND' } });
   });
 
   it('answers at most 1000 records unless told otherwise, and says that there are more', () => {
