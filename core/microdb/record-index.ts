@@ -48,7 +48,9 @@ abstract class HashedIndex<R extends object> {
   }
 
   check(record: R): void {
-    for (const field of this.fields) if (Array.isArray(fieldOf(record, field))) this.filingOf(record);
+    // The common case first: this is asked before every write.
+    if (this.#only === undefined) for (const field of this.fields) this.#checkField(record, field);
+    else this.#checkField(record, this.#only);
   }
 
   /** The one value that stands for the values of all fields. */
@@ -70,6 +72,10 @@ abstract class HashedIndex<R extends object> {
       values.push(value);
     }
     return joinScalars(values);
+  }
+
+  #checkField(record: R, field: string): void {
+    if (Array.isArray(fieldOf(record, field))) this.#filingsOf(record);
   }
 
   #filingsOf(record: R): readonly Scalar[] {
