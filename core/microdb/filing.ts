@@ -28,20 +28,18 @@ export function orderedValuesOf(value: unknown): readonly OrderedValue[] {
 }
 
 /** Every choice of one from each list, in order. */
-export function* combinations<T>(lists: readonly (readonly T[])[], at = 0): Iterable<T[]> {
-  if (at === lists.length) {
-    yield [];
-    return;
-  }
-  for (const one of lists[at] as readonly T[]) {
-    for (const rest of combinations(lists, at + 1)) yield [one, ...rest];
-  }
+export function combinations<T>(lists: readonly (readonly T[])[]): T[][] {
+  const [only] = lists;
+  if (lists.length === 1 && only !== undefined) return only.map((one) => [one]);
+  let all: T[][] = [[]];
+  for (const list of lists) all = all.flatMap((some) => list.map((one) => [...some, one]));
+  return all;
 }
 
 /** The entries a record with lists makes in an index. Throws INVALID_RECORD where they are too many. */
 export function entriesOf<T>(index: string, values: readonly (readonly T[])[]): T[][] {
   const count = values.reduce((product, { length }) => product * length, 1);
-  if (count <= MAX_INDEX_ENTRIES) return [...combinations(values)];
+  if (count <= MAX_INDEX_ENTRIES) return combinations(values);
   throw new MicroDBError(
     'INVALID_RECORD',
     `The record's lists make ${count} entries in the index "${index}"; at most ${MAX_INDEX_ENTRIES} are allowed. Shorten the lists, or index other fields.`,

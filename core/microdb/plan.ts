@@ -1,7 +1,7 @@
 import { type Arrangement, type Sort, UNARRANGED } from './arrange.js';
 import { type Demands, demandsOf } from './demands.js';
 import { isPlainObject } from './json.js';
-import { joinScalars, type Key } from './key.js';
+import { joinScalars, type Key, type Scalar } from './key.js';
 import { MAX_PLAN_DEPTH } from './limits.js';
 import { OrderedIndex } from './ordered-index.js';
 import type { RecordIndex } from './record-index.js';
@@ -21,8 +21,8 @@ export interface Plan<R> {
   readonly index: string | null;
   /** How many records will be looked at, at most. */
   readonly count: number;
-  /** Those records: all that match, each once, and perhaps more. */
-  readonly candidates: Iterable<R>;
+  /** Gives those records: all that match, each once, and perhaps more. */
+  readonly read: () => Iterable<R>;
   /** Every candidate matches, so none needs to be tested, and the query has nothing else that could be wrong. */
   readonly isExact: boolean;
   /** Exact, and without a limit `count` is how many there are. */
@@ -33,7 +33,7 @@ export interface Plan<R> {
 
 /**
  * Chooses the way that leaves the fewest records to look at; of equal ones the one that brings the order asked for, then
- * an index before a look at all. The query is not checked here.
+ * an index before a look at all.
  */
 export function planQuery<R extends object>(
   table: Table<R>,
@@ -50,83 +50,105 @@ export function planQuery<R extends object>(
   return best as Plan<R>;
 }
 
-function* plansFor<R extends object>(
-  table: Table<R>,
-  demands: Demands,
-  sort: Sort,
-  depth: number,
-): Iterable<Plan<R>> {
-  for (const keys of probesOf(table.definition.key, demands)) yield planPrimary(table, keys, demands);
+function plansFor<R extends object>(table: Table<R>, demands: Demands, sort: Sort, depth: number): Plan<R>[] {
+  const plans: Plan<R>[] = [];
+  for (const keys of probesOf(table.definition.key, demands)) plans.push(planPrimary(table, keys, demands));
+  // Nothing leaves less, and one record is in any order.
+  if ((plans[0]?.count ?? 2) < 2) return plans;
   for (const index of table.indexes) {
     if (index instanceof OrderedIndex) {
-      for (const way of waysOf<R>(index, demands, sort)) yield planOrdered(table, index, way, demands);
+      for (const way of waysOf<R>(index, demands, sort)) plans.push(planOrdered(table, index, way, demands));
     } else {
-      for (const values of probesOf(index.fields, demands)) yield planHashed(table, index, values, demands);
+      for (const values of probesOf(index.fields, demands))
+        plans.push(planHashed(table, index, values, demands));
     }
   }
   for (const branches of depth < MAX_PLAN_DEPTH ? demands.unions : []) {
     const plan = planUnion(table, branches, depth);
-    if (plan !== undefined) yield plan;
+    if (plan !== undefined) plans.push(plan);
   }
-  const isExact = demands.isWhole && demands.fields.size === 0;
-  const { records } = table;
-  yield {
-    ...{ kind: 'scan', index: null, count: records.size, candidates: records.values() },
-    ...{ isExact, isCounted: isExact, isSorted: false },
-  };
+  plans.push(planScan(table, demands));
+  return plans;
+}
+
+function planScan<R extends object>({ records }: Table<R>, demands: Demands): Plan<R> {
+  const isExact = isAllOf(demands, 0);
+  const { size: count } = records;
+  const read = () => records.values();
+  return { kind: 'scan', index: null, count, read, isExact, isCounted: isExact, isSorted: false };
 }
 
 function planPrimary<R extends object>(
   table: Table<R>,
-  keys: readonly (readonly unknown[])[],
+  keys: readonly Scalar[][],
   demands: Demands,
 ): Plan<R> {
-  const candidates: R[] = [];
+  const found: R[] = [];
   for (const parts of keys) {
-    const key = parts.length === 1 ? (parts[0] as Key) : joinScalars(parts as Key[]);
+    const key = parts.length === 1 ? (parts[0] as Key) : joinScalars(parts);
     const record = table.records.get(key);
-    if (record !== undefined) candidates.push(record);
+    if (record !== undefined) found.push(record);
   }
   const isExact = isAllOf(demands, table.definition.key.length);
+  const index = 'primary';
+  const read = () => found;
   return {
-    ...{ kind: 'primary', index: 'primary', count: candidates.length, candidates },
-    ...{ isExact, isCounted: isExact, isSorted: false },
+    kind: index,
+    index,
+    count: found.length,
+    read,
+    isExact,
+    isCounted: isExact,
+    isSorted: false,
   };
 }
 
 function planHashed<R extends object>(
   table: Table<R>,
   index: RecordIndex<R>,
-  probes: readonly (readonly (string | number | boolean)[])[],
+  probes: readonly Scalar[][],
   demands: Demands,
 ): Plan<R> {
   let count = 0;
   for (const values of probes) count += index.count(values);
   const repeats = index.lists > 0 && probes.length > 1;
   const isExact = isAllOf(demands, index.fields.length);
-  const candidates = chain(probes.map((values) => index.rows(values)));
   return {
-    ...{ kind: 'equality', index: index.name, count: Math.min(count, table.records.size) },
-    candidates: repeats ? distinct(candidates) : candidates,
-    ...{ isExact, isCounted: isExact && !repeats, isSorted: false },
+    kind: 'equality',
+    index: index.name,
+    count: Math.min(count, table.records.size),
+    read: () =>
+      together(
+        probes.map((values) => index.rows(values)),
+        repeats,
+      ),
+    isExact,
+    isCounted: isExact && !repeats,
+    isSorted: false,
   };
 }
 
 function planOrdered<R extends object>(
   table: Table<R>,
   index: OrderedIndex<R>,
-  way: OrderedWay,
+  { kind, spans, direction, repeats, fields, isExact: isMet }: OrderedWay,
   demands: Demands,
 ): Plan<R> {
-  const { spans, direction, repeats } = way;
   let count = 0;
   for (const { from, to } of spans) count += to - from;
-  const isExact = isAllOf(demands, way.fields) && way.isExact;
-  const candidates = chain(spans.map((span) => index.read(span, direction ?? 1)));
+  const isExact = isMet && isAllOf(demands, fields);
   return {
-    ...{ kind: way.kind, index: index.name, count: Math.min(count, table.records.size) },
-    candidates: repeats ? distinct(candidates) : candidates,
-    ...{ isExact, isCounted: isExact && !repeats, isSorted: direction !== undefined },
+    kind,
+    index: index.name,
+    count: Math.min(count, table.records.size),
+    read: () =>
+      together(
+        spans.map((span) => index.read(span, direction ?? 1)),
+        repeats,
+      ),
+    isExact,
+    isCounted: isExact && !repeats,
+    isSorted: direction !== undefined,
   };
 }
 
@@ -145,12 +167,13 @@ function planUnion<R extends object>(
     if (plan.index === null || count > table.records.size) return undefined;
     plans.push(plan);
   }
-  const names = new Set(plans.map(({ index }) => index));
-  return {
-    ...{ kind: 'union', index: [...names].join(', '), count },
-    candidates: distinct(chain(plans.map(({ candidates }) => candidates))),
-    ...{ isExact: false, isCounted: false, isSorted: false },
-  };
+  const index = [...new Set(plans.map((plan) => plan.index))].join(', ');
+  const read = () =>
+    together(
+      plans.map((plan) => plan.read()),
+      true,
+    );
+  return { kind: 'union', index, count, read, isExact: false, isCounted: false, isSorted: false };
 }
 
 /** With a limit no more is looked at than it lets through, if all of it matches and is in order. */
@@ -166,6 +189,12 @@ function isPreferred(plan: Plan<unknown>, to: Plan<unknown>): boolean {
 /** Whether demands on so many fields are all there is. */
 function isAllOf({ isWhole, fields }: Demands, count: number): boolean {
   return isWhole && fields.size === count;
+}
+
+/** The records of all parts, one after the other; each once, where it could be in several. */
+function together<R>(parts: readonly Iterable<R>[], repeats: boolean): Iterable<R> {
+  if (repeats) return distinct(chain(parts));
+  return parts.length === 1 ? (parts[0] as Iterable<R>) : chain(parts);
 }
 
 function* chain<R>(parts: readonly Iterable<R>[]): Iterable<R> {

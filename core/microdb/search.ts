@@ -18,8 +18,8 @@ export function search<R extends object>(
   // Before anything is planned, except for the plainest queries, which may need no test at all.
   const test = demands.isWhole ? undefined : compileQuery(query);
   const plan = planQuery(table, demands, arrangement);
-  if (plan.isExact) return { plan, found: plan.candidates };
-  return { plan, found: filter(plan.candidates, test ?? compileQuery(query)) };
+  if (plan.isExact) return { plan, found: plan.read() };
+  return { plan, found: filter(plan.read(), test ?? compileQuery(query)) };
 }
 
 /** The answer to `{ field: scalar }` from an index on that field: the most common query, at a tenth of a plan's cost. */

@@ -89,7 +89,7 @@ export class Stage<R extends object> {
 
   /** What may match a query: what the plan finds among the records left alone, and everything staged. */
   *candidates(query: Query): Iterable<R> {
-    for (const record of planQuery(this.table, demandsOf(query)).candidates) {
+    for (const record of planQuery(this.table, demandsOf(query)).read()) {
       if (this.#staged.size === 0 || !this.#staged.has(this.table.keyOf(record))) yield record;
     }
     for (const record of this.#staged.values()) if (record !== undefined) yield record;

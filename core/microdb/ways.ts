@@ -2,7 +2,7 @@ import type { Sort } from './arrange.js';
 import { type Demand, type Demands, rangesOf } from './demands.js';
 import { combinations } from './filing.js';
 import type { Scalar } from './key.js';
-import { MAX_PROBES, MAX_WAYS } from './limits.js';
+import { MAX_PROBES } from './limits.js';
 import type { OrderedIndex, Range, Span } from './ordered-index.js';
 
 /** One way to use an ordered index for a query. */
@@ -23,30 +23,28 @@ export interface OrderedWay {
  * The values to ask an index on these fields for, for each way to choose among what a query demands of a field; none where
  * it leaves a field free, or there would be too many.
  */
-export function* probesOf(fields: readonly string[], demands: Demands): Iterable<Scalar[][]> {
+export function probesOf(fields: readonly string[], demands: Demands): Scalar[][][] {
   const choices: (readonly (readonly Scalar[])[])[] = [];
   for (const field of fields) {
     const anyOf = demands.fields.get(field)?.anyOf;
-    if (anyOf === undefined || anyOf.length === 0) return;
-    choices.push(anyOf);
+    if (anyOf === undefined || anyOf.length === 0) return [];
+    // On several fields one way for each is enough, so that the ways don't multiply.
+    choices.push(fields.length === 1 ? anyOf : [shortestOf(anyOf)]);
   }
   let budget = MAX_PROBES;
-  let ways = 0;
+  const probes: Scalar[][][] = [];
   for (const lists of combinations(choices)) {
     const count = productOf(lists);
-    if (ways++ === MAX_WAYS) return;
     if (count > budget) continue;
     budget -= count;
-    yield [...combinations(lists)];
+    probes.push(combinations(lists));
   }
+  return probes;
 }
 
 /** The ways to use an ordered index: equality on its first fields, a range on the next, and the order of the others. */
-export function* waysOf<R extends object>(
-  index: OrderedIndex<R>,
-  demands: Demands,
-  sort: Sort,
-): Iterable<OrderedWay> {
+export function waysOf<R extends object>(index: OrderedIndex<R>, demands: Demands, sort: Sort): OrderedWay[] {
+  const ways: OrderedWay[] = [];
   const hasLists = index.lists > 0;
   const length = prefixLength(index.fields, demands);
   const prefix = index.fields.slice(0, length);
@@ -57,21 +55,22 @@ export function* waysOf<R extends object>(
     const direction =
       hasLists || probes.length !== 1 ? undefined : directionOf(sort, prefix, index.fields.slice(length));
     for (const range of ranges) {
-      yield {
-        ...{ kind: 'range', spans: probes.map((values) => index.spanOf(values, range)), direction },
-        ...{ fields: length + 1, isExact: isMetBy(next, ranges), repeats: hasLists },
-      };
+      const spans = probes.map((values) => index.spanOf(values, range));
+      const isExact = isMetBy(next, ranges);
+      ways.push({ kind: 'range', spans, direction, fields: length + 1, isExact, repeats: hasLists });
     }
     if (ranges.length > 0) continue;
     const isFull = length === index.fields.length;
     if (length > 0) {
       const spans = probes.map((values) => index.spanOf(values));
       const repeats = hasLists && !(isFull && probes.length === 1);
-      yield { kind: 'equality', spans, direction, fields: length, isExact: true, repeats };
+      ways.push({ kind: 'equality', spans, direction, fields: length, isExact: true, repeats });
     } else if (direction !== undefined) {
-      yield { kind: 'order', spans: [index.whole], direction, fields: 0, isExact: true, repeats: false };
+      const spans = [index.whole];
+      ways.push({ kind: 'order', spans, direction, fields: 0, isExact: true, repeats: false });
     }
   }
+  return ways;
 }
 
 /** How many of an index's first fields are limited to some values, and not too many to ask for each. */
@@ -79,8 +78,9 @@ function prefixLength(fields: readonly string[], demands: Demands): number {
   let count = 1;
   for (const [at, field] of fields.entries()) {
     const anyOf = demands.fields.get(field)?.anyOf ?? [];
-    count *= Math.max(0, ...anyOf.map((values) => values.length));
-    if (anyOf.length === 0 || count > MAX_PROBES) return at;
+    if (anyOf.length === 0) return at;
+    count *= Math.max(...anyOf.map((values) => values.length));
+    if (count > MAX_PROBES) return at;
   }
   return fields.length;
 }
@@ -95,6 +95,10 @@ function directionOf(sort: Sort, prefix: readonly string[], rest: readonly strin
   const direction = order[0]?.[1] ?? 1;
   const isServed = order.every(([field, towards], at) => field === rest[at] && towards === direction);
   return isServed ? direction : undefined;
+}
+
+function shortestOf(anyOf: readonly (readonly Scalar[])[]): readonly Scalar[] {
+  return anyOf.reduce((shortest, values) => (values.length < shortest.length ? values : shortest));
 }
 
 /** Whether one range is all that a field must keep. */
