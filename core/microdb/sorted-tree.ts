@@ -165,6 +165,7 @@ export class SortedTree<R extends object> {
       this.#drop(node, at);
       return true;
     }
+    // What stood there would still part the children rightly, but keep a record that is gone in memory.
     this.#refresh(node, at);
     if (child.records.length < MIN_ENTRIES) this.#join(node, at > 0 ? at - 1 : at);
     return true;
