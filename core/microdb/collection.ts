@@ -124,7 +124,7 @@ export class Collection<R extends object> {
   /**
    * Adds an index of the records there are; true, or false where it is there already, defined alike. Throws
    * INVALID_DEFINITION, also where one of this name is defined otherwise; DUPLICATE_KEY where the records are not unique
-   * in it, INVALID_RECORD where the lists of one are too long for it; INVALID_BATCH inside a batch.
+   * in it, INVALID_RECORD where the lists of one are too long for it; INVALID_BATCH inside a batch, UNKNOWN_COLLECTION.
    */
   createIndex(name: string, index: IndexDefinition): boolean {
     this.#feed.checkFree();

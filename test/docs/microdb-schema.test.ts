@@ -20,6 +20,8 @@ const good: readonly CommandInput[] = [
   { op: 'createCollection', collection, key: ['id'] },
   { op: 'createCollection', collection, key: ['a', 'b'], indexes: { c: { fields: ['c'], unique: true } } },
   { op: 'dropCollection', collection, revision: 9 },
+  { op: 'createIndex', collection, index: 'year', definition: { fields: ['year'], ordered: true } },
+  { op: 'dropIndex', collection, index: 'year' },
   { op: 'insert', collection, value: { id: 1, deep: [{ list: [null, 1.5, 'a', true] }] } },
   { op: 'put', collection, value: {}, revision: 1 },
   { op: 'update', collection, key: 1, patch: { title: 'a' }, unset: ['year'] },
@@ -34,7 +36,7 @@ const good: readonly CommandInput[] = [
   { op: 'find', collection },
   { op: 'find', collection, query: { $or: [{ a: 1 }, { b: { $in: [1] } }] }, sort: { a: -1 }, limit: 10_000 },
   { op: 'count', collection, query: {} },
-  { op: 'explain', collection, query: { year: 1 } },
+  { op: 'explain', collection, query: { year: 1 }, sort: { year: 1 }, limit: 1, skip: 1 },
   {
     op: 'batch',
     commands: [
@@ -56,6 +58,8 @@ const bad: readonly unknown[] = [
   { op: 'get', collection, key: true },
   { op: 'get', collection, key: 1, limit: 1 },
   { op: 'removeMany', collection },
+  { op: 'createIndex', collection, index: 'year' },
+  { op: 'createIndex', collection, index: 'year', definition: { fields: ['year'], sorted: true } },
   { op: 'find', collection, limit: 10_001 },
   { op: 'find', collection, limit: 0.5 },
   { op: 'find', collection, sort: { a: 2 } },

@@ -294,6 +294,13 @@ describe('making and dropping indexes', () => {
     expect(things.definition.indexes).toEqual({});
   });
 
+  it('makes and drops none of a collection that is gone', () => {
+    const { db, instances } = makeInstances();
+    db.dropCollection('instances');
+    expect(codeOf(() => instances.createIndex('x', { fields: ['x'] }))).toBe('UNKNOWN_COLLECTION');
+    expect(codeOf(() => instances.dropIndex('port'))).toBe('UNKNOWN_COLLECTION');
+  });
+
   it('drops a unique index with what it forbade', () => {
     const { db, instances } = makeInstances();
     instances.insert(instance('payments', 1));
