@@ -8,6 +8,19 @@ export interface BenchRow {
   readonly target: number;
   readonly better: 'higher' | 'lower';
   readonly note?: string;
+  /** Why it could not be measured on this machine; the ratio is then not a number. */
+  readonly skipped?: string;
+}
+
+/** What one benchmark found: its rows, and its plots by file name. */
+export interface BenchReport {
+  readonly rows: readonly BenchRow[];
+  readonly plots?: { readonly [file: string]: string };
+}
+
+/** The row of something that this machine lacks what is needed for, such as `etcd`. */
+export function skippedRow(name: string, against: string, skipped: string): BenchRow {
+  return { name, ratio: Number.NaN, against, target: 0, better: 'higher', skipped };
 }
 
 /** The middle one of the values, or the mean of the two in the middle. */
@@ -18,10 +31,43 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** The median over the rounds of what one took to what the other did in the same round. */
+export function ratioOf(values: readonly number[], to: readonly number[]): number {
+  return median(values.map((value, round) => value / (to[round] ?? Number.NaN)));
+}
+
 /** A row as people read it. */
 export function showRow(row: BenchRow): string {
-  const isMet = row.better === 'higher' ? row.ratio >= row.target : row.ratio <= row.target;
-  const sign = row.better === 'higher' ? '>=' : '<=';
-  const verdict = row.target === 0 ? '' : ` (target ${sign} ${row.target}: ${isMet ? 'met' : 'MISSED'})`;
+  if (row.skipped !== undefined) return `${row.name}, to ${row.against}: skipped: ${row.skipped}`;
+  const verdict = row.target === 0 ? '' : ` (target ${showTarget(row)}: ${isMet(row) ? 'met' : 'MISSED'})`;
   return `${row.name}: ${row.ratio.toFixed(2)} of ${row.against}${verdict}${row.note ? `; ${row.note}` : ''}`;
+}
+
+/** Rows as a table in Markdown, its columns aligned; the last one says how to get it again. */
+export function showTable(rows: readonly BenchRow[], command: string): string {
+  const lines = rows.map((row) => [
+    row.name.replace(/\{[^}]*\}/g, '`$&`'),
+    row.against,
+    row.skipped === undefined ? row.ratio.toFixed(2) : `skipped: ${row.skipped}`,
+    row.skipped !== undefined || row.target === 0
+      ? 'reported'
+      : `${showTarget(row)}${isMet(row) ? '' : ': missed'}`,
+    row.note ?? '',
+    `\`${command}\``,
+  ]);
+  const head = ['what', 'to', 'ratio', 'target', 'figures', 'command'];
+  const widths = head.map((title, at) =>
+    Math.max(title.length, ...lines.map((line) => line[at]?.length ?? 0)),
+  );
+  const show = (cells: readonly string[]) =>
+    `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
+  return [show(head), show(widths.map((width) => '-'.repeat(width))), ...lines.map(show)].join('\n');
+}
+
+function isMet(row: BenchRow): boolean {
+  return row.better === 'higher' ? row.ratio >= row.target : row.ratio <= row.target;
+}
+
+function showTarget({ better, target }: BenchRow): string {
+  return `${better === 'higher' ? '>=' : '<='} ${target}`;
 }

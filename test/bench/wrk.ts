@@ -4,35 +4,46 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+/** Bodies that differ in one number: either no two have the same, counted up, or any below one, at random. */
+export type WrkBody = {
+  readonly before: string;
+  readonly after: string;
+} & ({ readonly from: number } | { readonly below: number; readonly digits: number });
+
 /** Whether Debian's wrk is there: it costs the machine less than a client in Node, so that more is left to the server. */
 export function hasWrk(): boolean {
   return spawnSync('wrk', ['--version'], { stdio: 'ignore' }).error === undefined;
 }
 
 /**
- * Has wrk send POSTs for some seconds, each body being `before`, a number that no other has, and `after`. Answers how
- * many were answered a second; rejects where any answer was no 200.
+ * Has wrk send POSTs for some seconds. Answers how many were answered a second; rejects where any answer was no 200.
  */
 export async function wrk(options: {
   url: string;
   connections: number;
   seconds: number;
-  before: string;
-  after: string;
-  from: number;
+  body: WrkBody;
 }): Promise<number> {
-  const { url, connections, seconds, before, after, from } = options;
+  const { url, connections, seconds, body } = options;
+  const number =
+    'from' in body
+      ? { begin: `local number = ${body.from}`, next: 'number = number + 1', show: 'number' }
+      : {
+          begin: 'math.randomseed(os.time())',
+          next: `local number = math.random(0, ${body.below - 1})`,
+          show: `string.format('%0${body.digits}d', number)`,
+        };
   const folder = await mkdtemp(join(tmpdir(), 'rollcall-wrk-'));
   try {
     const script = join(folder, 'post.lua');
     await writeFile(
       script,
-      `local number = ${from}
+      `${number.begin}
        wrk.method = 'POST'
        wrk.headers['Content-Type'] = 'text/xml'
        request = function()
-         number = number + 1
-         return wrk.format(nil, nil, nil, [==[${before}]==] .. number .. [==[${after}]==])
+         ${number.next}
+         return wrk.format(nil, nil, nil, [==[${body.before}]==] .. ${number.show} .. [==[${body.after}]==])
        end`,
     );
     const args = ['-t1', `-c${connections}`, `-d${seconds}`, '-s', script, url];

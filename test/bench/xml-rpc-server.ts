@@ -1,13 +1,15 @@
 import { createServer } from 'node:http';
-import { createRegistry, silentLogger } from '../../core/index.js';
+import { createRegistry, type Registry, RegistryError, silentLogger } from '../../core/index.js';
 import { builtins } from '../../plugins/index.js';
 import { writeResponse } from '../../plugins/transports/xml-rpc/writer.js';
+import { A_NAME, recordOf } from './records.js';
 
 /**
  * One server of the benchmarks, run as a process of its own: `bare`, node:http that reads the body and answers a
- * constant; `rollcall`, the door with the memory store.
+ * constant; `rollcall`, the door with a store, `memory` unless its entry in a configuration is given as JSON; `filled`,
+ * the door with so many instances in memory.
  */
-const servers: Record<string, () => Promise<number>> = {
+const servers: Record<string, (argument: string) => Promise<number>> = {
   bare: () => {
     const answer = writeResponse(1_000_000);
     const headers = { 'Content-Type': 'text/xml', 'Content-Length': Buffer.byteLength(answer) };
@@ -23,27 +25,44 @@ const servers: Record<string, () => Promise<number>> = {
     });
     return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(portOf(server.address()))));
   },
-  rollcall: async () => {
-    const registry = await createRegistry({
-      config: {
-        store: 'memory',
-        plugins: [['xml-rpc', { port: 0 }]],
-        services: { maxInstances: 10_000_000 },
-      },
-      builtins,
-      logger: silentLogger,
-    });
-    await registry.start();
-    return registry.doors[0]?.address.port ?? 0;
+  rollcall: async (argument) => portOfDoor(await start(JSON.parse(argument))),
+  filled: async (argument) => {
+    const registry = await start('memory');
+    const count = Number(argument);
+    for (let at = 0; at < count; at++) {
+      const { name, host, port } = recordOf(at, count) as { name: string; host?: string; port?: number };
+      await registry.services.register({ name, host: host ?? '', port: port ?? 0 });
+    }
+    if (registry.services.count() !== count) throw new Error(`not ${count} instances of ${A_NAME} a name`);
+    return portOfDoor(registry);
   },
 };
+
+async function start(store: 'memory' | ['file', { path: string }]): Promise<Registry> {
+  const registry = await createRegistry({
+    config: { store, plugins: [['xml-rpc', { port: 0 }]], services: { maxInstances: 10_000_000 } },
+    builtins,
+    logger: silentLogger,
+  });
+  await registry.start();
+  return registry;
+}
+
+function portOfDoor(registry: Registry): number {
+  return registry.doors[0]?.address.port ?? 0;
+}
 
 function portOf(address: unknown): number {
   return (address as { port: number }).port;
 }
 
-const start = servers[process.argv[2] ?? ''];
-if (start === undefined) throw new Error(`expected one of ${Object.keys(servers).join(', ')}`);
-process.send?.({ port: await start() });
+const [name = '', argument = '"memory"'] = process.argv.slice(2);
+const begin = servers[name];
+if (begin === undefined) throw new Error(`expected one of ${Object.keys(servers).join(', ')}`);
+try {
+  process.send?.({ port: await begin(argument) });
+} catch (error) {
+  process.send?.({ code: error instanceof RegistryError ? error.code : 'INTERNAL', message: String(error) });
+}
 process.on('message', () => process.send?.(process.cpuUsage()));
 process.on('disconnect', () => process.exit(0));

@@ -1,63 +1,68 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { writeCall } from '../../plugins/transports/xml-rpc/writer.js';
-import { type BenchRow, median } from './bench-row.js';
-import { load } from './http-load.js';
-import { hasWrk, wrk } from './wrk.js';
+import { type BenchRow, median, ratioOf } from './bench-row.js';
+import {
+  clientName,
+  processorTime,
+  type ServerChild,
+  send,
+  startServer,
+  stopServer,
+} from './server-child.js';
 
 const ROUNDS = 7;
 const SECONDS = 2;
 const CONNECTIONS = 16;
-const [BEFORE = '', AFTER = ''] = writeCall('register', ['payments-NUMBER', '127.0.0.1', 9000, 1]).split(
-  'NUMBER',
-);
 /** Names of one round are apart from those of all others. */
 const NAMES_A_ROUND = 10_000_000;
 
 interface Contender {
-  readonly child: ChildProcess;
-  readonly url: URL;
+  readonly server: ServerChild;
   readonly perSecond: number[];
   /** Microseconds of the server's processor time a request. */
   readonly cost: number[];
+}
+
+/** The body of a `register` of a name that no other has in this round. */
+export function registerBody(round: number): { before: string; after: string; from: number } {
+  const call = writeCall('register', ['payments-NUMBER', '127.0.0.1', 9000, 1]);
+  const [before = '', after = ''] = call.split('NUMBER');
+  return { before, after, from: round * NAMES_A_ROUND };
 }
 
 /** `register` of ever new names, store `memory`, 16 connections, against bare node:http answering a constant. */
 export async function benchXmlRpc(): Promise<BenchRow[]> {
   const [bare, rollcall] = await Promise.all([begin('bare'), begin('rollcall')]);
   const contenders = [bare, rollcall];
-  const client = hasWrk() ? 'wrk' : 'a client in Node (wrk is not installed)';
-  const send = hasWrk() ? sendByWrk : sendByNode;
   try {
     // The first round warms up and is not counted. They take turns, so that a machine's moods fall on all alike.
     for (let round = 0; round <= ROUNDS; round++) {
-      for (const { child, url, perSecond, cost } of contenders) {
-        const before = await processorTime(child);
-        const answered = await send(url, round * NAMES_A_ROUND);
-        const used = (await processorTime(child)) - before;
+      for (const { server, perSecond, cost } of contenders) {
+        const before = await processorTime(server);
+        const body = registerBody(round);
+        const answered = await send(server, { connections: CONNECTIONS, seconds: SECONDS, body });
+        const used = (await processorTime(server)) - before;
         if (round === 0) continue;
         perSecond.push(answered);
         cost.push(used / (answered * SECONDS));
       }
     }
   } finally {
-    for (const { child } of contenders) child.disconnect();
+    for (const { server } of contenders) await stopServer(server);
   }
   const what = `XML-RPC register, new names, store memory, ${CONNECTIONS} connections`;
   const rate = ({ perSecond }: Contender) => `${Math.round(median(perSecond))}/s`;
   return [
     {
       name: `${what}, requests a second`,
-      ratio: median(rollcall.perSecond.map((value, round) => value / (bare.perSecond[round] ?? 1))),
+      ratio: ratioOf(rollcall.perSecond, bare.perSecond),
       against: 'bare node:http answering a constant',
       target: 0.5,
       better: 'higher',
-      note: `${rate(rollcall)} against ${rate(bare)}, sent by ${client}`,
+      note: `${rate(rollcall)} against ${rate(bare)}, sent by ${clientName()}`,
     },
     {
       name: `${what}, processor time a request`,
-      ratio: median(rollcall.cost.map((value, round) => value / (bare.cost[round] ?? 1))),
+      ratio: ratioOf(rollcall.cost, bare.cost),
       against: "bare node:http's",
       target: 0,
       better: 'lower',
@@ -66,38 +71,6 @@ export async function benchXmlRpc(): Promise<BenchRow[]> {
   ];
 }
 
-function sendByWrk(url: URL, from: number): Promise<number> {
-  return wrk({
-    url: url.href,
-    connections: CONNECTIONS,
-    seconds: SECONDS,
-    before: BEFORE,
-    after: AFTER,
-    from,
-  });
-}
-
-async function sendByNode({ hostname, port, pathname }: URL, from: number): Promise<number> {
-  const { perSecond, errors } = await load({
-    host: hostname,
-    port: Number(port),
-    path: pathname,
-    connections: CONNECTIONS,
-    seconds: SECONDS,
-    body: (index) => `${BEFORE}${from + index}${AFTER}`,
-  });
-  if (errors > 0) throw new Error(`${errors} requests were answered wrongly`);
-  return perSecond;
-}
-
-async function processorTime(child: ChildProcess): Promise<number> {
-  child.send('processor time');
-  const [{ user, system }] = (await once(child, 'message')) as [{ user: number; system: number }];
-  return user + system;
-}
-
 async function begin(name: string): Promise<Contender> {
-  const child = fork(fileURLToPath(new URL('./xml-rpc-server.js', import.meta.url)), [name]);
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-  return { child, url: new URL(`http://127.0.0.1:${port}/RPC2`), perSecond: [], cost: [] };
+  return { server: await startServer(name), perSecond: [], cost: [] };
 }
