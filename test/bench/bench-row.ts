@@ -43,19 +43,18 @@ export function showRow(row: BenchRow): string {
   return `${row.name}: ${row.ratio.toFixed(2)} of ${row.against}${verdict}${row.note ? `; ${row.note}` : ''}`;
 }
 
-/** Rows as a table in Markdown, its columns aligned; the last one says how to get it again. */
-export function showTable(rows: readonly BenchRow[], command: string): string {
+/** Rows as a table in Markdown, its columns aligned. */
+export function showTable(rows: readonly BenchRow[]): string {
   const lines = rows.map((row) => [
-    row.name.replace(/\{[^}]*\}/g, '`$&`'),
+    row.name,
     row.against,
     row.skipped === undefined ? row.ratio.toFixed(2) : `skipped: ${row.skipped}`,
     row.skipped !== undefined || row.target === 0
       ? 'reported'
       : `${showTarget(row)}${isMet(row) ? '' : ': missed'}`,
     row.note ?? '',
-    `\`${command}\``,
   ]);
-  const head = ['what', 'to', 'ratio', 'target', 'figures', 'command'];
+  const head = ['what', 'to', 'ratio', 'target', 'figures'];
   const widths = head.map((title, at) =>
     Math.max(title.length, ...lines.map((line) => line[at]?.length ?? 0)),
   );

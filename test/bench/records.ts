@@ -3,6 +3,8 @@ export interface Instance {
   readonly id: number;
   readonly name: string;
   readonly instance: string;
+  readonly host: string;
+  readonly port: number;
   readonly tags: readonly string[];
   readonly registeredAt: number;
   readonly [field: string]: unknown;
@@ -20,14 +22,14 @@ export function recordLines(count: number): string[] {
 
 /** The record at a place; `count` of them have `count / A_NAME` names, which come round and round. */
 export function recordOf(at: number, count: number): Instance {
-  const host = `10.${(at >> 16) & 255}.${(at >> 8) & 255}.${at & 255}`;
-  const port = 9000 + (at % 1000);
+  const { name, instance } = keyOf(at, count);
+  const [host = '', port = ''] = instance.split(':');
   return {
     id: at + 1,
-    name: nameOf(at % (count / A_NAME)),
-    instance: `${host}:${port}`,
+    name,
+    instance,
     host,
-    port,
+    port: Number(port),
     status: 'running',
     version: '1.4.2',
     tags: ['blue', rackOf(at % (count / A_NAME))],
@@ -44,6 +46,12 @@ export function recordOf(at: number, count: number): Instance {
     updatedAt: registeredAtOf(at),
     revision: at + 1,
   };
+}
+
+/** The key alone of that record. */
+export function keyOf(at: number, count: number): Pick<Instance, 'name' | 'instance'> {
+  const host = `10.${(at >> 16) & 255}.${(at >> 8) & 255}.${at & 255}`;
+  return { name: nameOf(at % (count / A_NAME)), instance: `${host}:${9000 + (at % 1000)}` };
 }
 
 /** Of the same length for all, and too long for V8 to intern while it parses, which would save one side the hashing. */

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { createRegistry, type Registry, RegistryError, silentLogger } from '../../core/index.js';
 import { builtins } from '../../plugins/index.js';
 import { writeResponse } from '../../plugins/transports/xml-rpc/writer.js';
-import { A_NAME, recordOf } from './records.js';
+import { recordOf } from './records.js';
 
 /**
  * One server of the benchmarks, run as a process of its own: `bare`, node:http that reads the body and answers a
@@ -30,10 +30,10 @@ const servers: Record<string, (argument: string) => Promise<number>> = {
     const registry = await start('memory');
     const count = Number(argument);
     for (let at = 0; at < count; at++) {
-      const { name, host, port } = recordOf(at, count) as { name: string; host?: string; port?: number };
-      await registry.services.register({ name, host: host ?? '', port: port ?? 0 });
+      const { name, host, port } = recordOf(at, count);
+      await registry.services.register({ name, host, port });
     }
-    if (registry.services.count() !== count) throw new Error(`not ${count} instances of ${A_NAME} a name`);
+    if (registry.services.count() !== count) throw new Error(`there are not ${count} instances`);
     return portOfDoor(registry);
   },
 };
