@@ -167,7 +167,7 @@ export class NedbContender implements Contender {
 
   static async open(indexedBy: IndexedBy = 'name'): Promise<NedbContender> {
     const contender = new NedbContender();
-    // A compound key makes its inserts several times slower; the second half of ours is unique in these records.
+    // Its compound keys make inserts several times slower; the second half of ours is unique in these records.
     await contender.#store.ensureIndexAsync({ fieldName: 'instance', unique: true });
     await contender.#store.ensureIndexAsync({ fieldName: 'name' });
     if (indexedBy === 'name and tags') await contender.#store.ensureIndexAsync({ fieldName: 'tags' });

@@ -12,6 +12,8 @@ export interface Instance {
 
 /** How many records share a name. */
 export const A_NAME = 20;
+/** How many instances a service has where a registry is asked for it. */
+export const A_SERVICE = 4;
 
 const FIRST_REGISTERED_AT = 1_700_000_000_000;
 

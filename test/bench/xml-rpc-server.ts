@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { createRegistry, type Registry, RegistryError, silentLogger } from '../../core/index.js';
 import { builtins } from '../../plugins/index.js';
 import { writeResponse } from '../../plugins/transports/xml-rpc/writer.js';
-import { recordOf } from './records.js';
+import { A_SERVICE, nameOf, recordOf } from './records.js';
 
 /**
  * One server of the benchmarks, run as a process of its own: `bare`, node:http that reads the body and answers a
@@ -30,8 +30,8 @@ const servers: Record<string, (argument: string) => Promise<number>> = {
     const registry = await start('memory');
     const count = Number(argument);
     for (let at = 0; at < count; at++) {
-      const { name, host, port } = recordOf(at, count);
-      await registry.services.register({ name, host, port });
+      const { host, port } = recordOf(at, count);
+      await registry.services.register({ name: nameOf(at % (count / A_SERVICE)), host, port });
     }
     if (registry.services.count() !== count) throw new Error(`there are not ${count} instances`);
     return portOfDoor(registry);
