@@ -31,7 +31,10 @@ const servers: Record<string, (argument: string) => Promise<number>> = {
     const count = Number(argument);
     for (let at = 0; at < count; at++) {
       const { host, port } = recordOf(at, count);
-      await registry.services.register({ name: nameOf(at % (count / A_SERVICE)), host, port });
+      // Through JSON the strings become flat ones, as a network brings them: V8 puts off joining what a template joins, and
+      // does it at the first lookup, which is then what is measured.
+      const request = { name: nameOf(at % (count / A_SERVICE)), host, port };
+      await registry.services.register(JSON.parse(JSON.stringify(request)));
     }
     if (registry.services.count() !== count) throw new Error(`there are not ${count} instances`);
     return portOfDoor(registry);
