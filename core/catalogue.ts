@@ -4,6 +4,7 @@ import { RegistryError } from './errors.js';
 import type { JsonObject } from './json.js';
 import { KeyMap } from './key-map.js';
 import type { Batch, MicroDB } from './microdb/index.js';
+import { builtOn, endCommit, OwnCommit } from './own-commit.js';
 import type {
   By,
   Change,
@@ -70,9 +71,9 @@ export class Catalogue implements StoreReader {
   readonly #onCommitted: (commit: FeedCommit) => void;
   readonly #shelves = new Map<string, Shelf>();
   /** The last commit under way for each key. */
-  readonly #pending = new KeyMap<Commit>();
-  /** Every commit that has not passed the feed yet, and those that were built on it. */
-  readonly #underWay = new Map<Commit, Commit[]>();
+  readonly #pending = new KeyMap<OwnCommit>();
+  /** How many commits have not passed the feed yet. */
+  #underWay = 0;
   #revision = 0;
   #waiting: { revision: number; pass: () => void }[] = [];
   readonly #toTell: Told[] = [];
@@ -133,7 +134,7 @@ export class Catalogue implements StoreReader {
 
   /** How many commits wait for the store or for its feed. */
   get underWay(): number {
-    return this.#underWay.size;
+    return this.#underWay;
   }
 
   /** A key's value, with what is queued laid over what is committed. */
@@ -156,7 +157,7 @@ export class Catalogue implements StoreReader {
   write<T>(build: () => Built<T>, by: By, durability: Durability): Awaitable<T> {
     const built = build();
     if (built.changes.length === 0) return built.answer();
-    if (this.#underWay.size >= PENDING_LIMIT && durability === 'durable') {
+    if (this.#underWay >= PENDING_LIMIT && durability === 'durable') {
       throw new RegistryError(
         'LIMIT_REACHED',
         `${PENDING_LIMIT} changes wait for the store; try again later.`,
@@ -172,7 +173,7 @@ export class Catalogue implements StoreReader {
   }
 
   async #writeLater<T>(
-    commit: Commit,
+    commit: OwnCommit,
     outcome: Promise<CommitOutcome>,
     build: () => Built<T>,
     built: Built<T>,
@@ -189,14 +190,14 @@ export class Catalogue implements StoreReader {
       this.#withdraw(commit);
       throw error;
     } finally {
-      this.#underWay.delete(commit);
-      unchain(commit);
+      if (commit.isUnderWay) this.#underWay -= 1;
+      endCommit(commit);
     }
     return end.kind === 'committed' ? built.answer() : this.#finish(commit, end, build, built, tries);
   }
 
   async #finish<T>(
-    commit: Commit,
+    commit: OwnCommit,
     outcome: CommitOutcome,
     build: () => Built<T>,
     built: Built<T>,
@@ -224,12 +225,12 @@ export class Catalogue implements StoreReader {
       : this.#finish(anew, next, build, again, tries + 1);
   }
 
-  #commitOf(drafts: readonly Draft[], by: By, durability: Durability): Commit {
+  #commitOf(drafts: readonly Draft[], by: By, durability: Durability): OwnCommit {
     const changes: Change[] = [];
     for (const { collection, key, value } of drafts) {
       changes.push({ collection, key, value, when: this.#precondition(collection, key) });
     }
-    return { changes, by, durability };
+    return new OwnCommit(changes, by, durability);
   }
 
   #precondition(collection: string, key: string): Precondition {
@@ -239,17 +240,19 @@ export class Catalogue implements StoreReader {
     return revision === undefined ? ABSENT : { kind: 'revision', revision };
   }
 
-  #pendingFor(collection: string, key: string): Commit | undefined {
+  #pendingFor(collection: string, key: string): OwnCommit | undefined {
     return this.#pending.size === 0 ? undefined : this.#pending.get(collection, key);
   }
 
   /** Lays a commit over what is committed, until the feed has passed it. */
-  #cover(commit: Commit): void {
+  #cover(commit: OwnCommit): void {
     if (commit.revision !== undefined && commit.revision <= this.#revision) return;
-    this.#underWay.set(commit, []);
+    commit.isUnderWay = true;
+    this.#underWay += 1;
     for (const { collection, key, when } of commit.changes) {
       this.#pending.set(collection, key, commit);
-      if (when?.kind === 'after') this.#underWay.get(when.commit)?.push(commit);
+      const before = builtOn(when);
+      if (before?.isUnderWay) before.dependents = [...(before.dependents ?? []), commit];
     }
   }
 
@@ -257,25 +260,23 @@ export class Catalogue implements StoreReader {
    * A commit was not stored, so whatever was built on it will not be either. None of it is laid over the state from now
    * on: else those that are built anew would be built on each other's refused changes for ever.
    */
-  #withdraw(commit: Commit): void {
+  #withdraw(commit: OwnCommit): void {
     const refused = new Set([commit]);
     for (const one of refused) {
-      for (const next of this.#underWay.get(one)?.splice(0) ?? []) refused.add(next);
+      for (const next of one.dependents ?? []) refused.add(next);
+      one.dependents = undefined;
     }
     for (const one of refused) this.#uncover(one, refused);
   }
 
   /** Lays bare again what a commit was built on, where that is under way itself. */
-  #uncover(commit: Commit, refused?: ReadonlySet<Commit>): void {
+  #uncover(commit: OwnCommit, refused?: ReadonlySet<OwnCommit>): void {
     if (this.#pending.size === 0) return;
     for (const { collection, key, when } of commit.changes) {
       if (this.#pending.get(collection, key) !== commit) continue;
-      const before = when?.kind === 'after' ? when.commit : undefined;
-      if (before !== undefined && this.#underWay.has(before) && refused?.has(before) !== true) {
-        this.#pending.set(collection, key, before);
-      } else {
-        this.#pending.delete(collection, key);
-      }
+      const before = builtOn(when);
+      if (before?.isUnderWay && refused?.has(before) !== true) this.#pending.set(collection, key, before);
+      else this.#pending.delete(collection, key);
     }
   }
 
@@ -377,13 +378,6 @@ export class Catalogue implements StoreReader {
 }
 
 const ABSENT: Precondition = { kind: 'absent' };
-
-/** A commit that has ended needs its preconditions no more, and each would keep the whole chain before it in memory. */
-function unchain(commit: Commit): void {
-  for (const change of commit.changes as readonly { when?: Precondition }[]) {
-    if (change.when?.kind === 'after') delete change.when;
-  }
-}
 
 function lastChange(commit: Commit, collection: string, key: string): Change | undefined {
   return commit.changes.findLast((change) => change.collection === collection && change.key === key);

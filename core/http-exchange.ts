@@ -44,13 +44,19 @@ const NO_BODY = Buffer.alloc(0);
 export class Exchange implements DoorRequest {
   readonly path: string;
   readonly query: string;
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
   body: Buffer = NO_BODY;
   readonly reply: DoorReply;
   readonly #context: ExchangeContext;
   readonly #doorway: Doorway;
   readonly #connection: Connection;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
+  /**
+   * Both are let go of when it is over. A dead exchange that has grown old would else keep them, and they the next ones:
+   * the garbage collector then moved 3 KB a request into its old space, which was a sixth of a durable register's cost.
+   */
+  #request: IncomingMessage | undefined;
+  #response: ServerResponse | undefined;
   #state: State = 'reading';
   #heldBytes = 0;
   /** Only for a body that came in several pieces; the first is `body`. */
@@ -72,17 +78,11 @@ export class Exchange implements DoorRequest {
     this.#connection = connection;
     this.#request = request;
     this.#response = response;
+    this.method = request.method ?? '';
+    this.headers = request.headers;
     this.path = path;
     this.query = query;
     this.reply = (status, headers, body) => this.#answer(status, headers, body);
-  }
-
-  get method(): string {
-    return this.#request.method ?? '';
-  }
-
-  get headers(): IncomingHttpHeaders {
-    return this.#request.headers;
   }
 
   get remote(): string {
@@ -90,7 +90,7 @@ export class Exchange implements DoorRequest {
   }
 
   get authorization(): string | undefined {
-    return this.#request.headers.authorization;
+    return this.headers.authorization;
   }
 
   get signal(): AbortSignal {
@@ -105,7 +105,7 @@ export class Exchange implements DoorRequest {
 
   /** Its body is still to come. */
   get isReading(): boolean {
-    return this.#state === 'reading' && !this.#request.complete;
+    return this.#state === 'reading' && this.#request?.complete === false;
   }
 
   /** Answered, but not yet taken by the peer. */
@@ -117,15 +117,15 @@ export class Exchange implements DoorRequest {
     this.#doorway.enter();
     this.#connection.exchanges.add(this);
     this.#connection.newest = this;
-    this.#request.on('data', this.#onData);
-    this.#request.on('end', this.#onEnd);
-    this.#response.on('finish', this.#onFinish);
+    this.#request?.on('data', this.#onData);
+    this.#request?.on('end', this.#onEnd);
+    this.#response?.on('finish', this.#onFinish);
   }
 
   /** Answers a request whose body cannot be read to its end: nothing more is to be expected of its peer. */
   refuse(refusal: Refusal): void {
     this.#stopReading();
-    refuse(this.#response, refusal);
+    if (this.#response !== undefined) refuse(this.#response, refusal);
   }
 
   /** The peer has gone: whatever is replied now reaches nobody. */
@@ -155,7 +155,7 @@ export class Exchange implements DoorRequest {
       this.body = Buffer.concat(this.#moreChunks, this.#heldBytes);
       this.#moreChunks = undefined;
     }
-    const coding = codingOf(this.#request.headers['content-encoding']);
+    const coding = codingOf(this.headers['content-encoding']);
     if (coding == null || this.body.length === 0) this.#hand();
     else this.#unpack(coding);
   };
@@ -202,7 +202,8 @@ export class Exchange implements DoorRequest {
   };
 
   #answer(status: number, headers: Readonly<Record<string, string>> | string, body: string | Buffer): void {
-    if (this.#state !== 'waiting') return;
+    const response = this.#response;
+    if (this.#state !== 'waiting' || response === undefined) return;
     const fields: Record<string, string | number> =
       typeof headers === 'string' ? { 'Content-Type': headers } : { ...headers };
     // 204 and 304 end with their head (RFC 9110 §8.6).
@@ -212,26 +213,27 @@ export class Exchange implements DoorRequest {
     // Requests pipelined behind this one are still to be answered, so only the newest says that it is the last.
     if (this.#connection.isClosing && this.#connection.newest === this) fields.Connection = 'close';
     try {
-      this.#response.writeHead(status, fields);
+      response.writeHead(status, fields);
     } catch (error) {
       // A status or header that HTTP has not: nothing was written, so the 500 of a failing door still fits.
       this.#onFailure(error);
       return;
     }
     this.#state = 'answered';
-    this.#context.outbox.send(this.#response, body);
+    this.#context.outbox.send(response, body);
   }
 
   #refuseRest(refusal: Refusal): void {
     this.#stopReading();
+    if (this.#request === undefined || this.#response === undefined) return;
     refuseWhileReading(this.#request, this.#response, refusal, this.#context.clock);
   }
 
   #stopReading(): void {
     this.#state = 'answered';
     this.#connection.isClosing = true;
-    this.#request.off('data', this.#onData);
-    this.#request.off('end', this.#onEnd);
+    this.#request?.off('data', this.#onData);
+    this.#request?.off('end', this.#onEnd);
     this.body = NO_BODY;
     this.#moreChunks = undefined;
   }
@@ -241,6 +243,8 @@ export class Exchange implements DoorRequest {
     this.#connection.exchanges.delete(this);
     if (this.#connection.newest === this) this.#connection.newest = undefined;
     this.#doorway.leave(this.#heldBytes);
+    this.#request = undefined;
+    this.#response = undefined;
   }
 
   #abort(reason: Error): void {

@@ -58,6 +58,16 @@ export class Collection<R extends object> {
     return this.#table.records.get(this.#table.keyFrom(key));
   }
 
+  /** What stands for a primary key in {@link at}: for callers that keep it, and ask for the same record often. */
+  keyFor(...key: readonly KeyPart[]): Key {
+    return this.#table.keyFrom(key);
+  }
+
+  /** The record with the key that {@link keyFor} gave. */
+  at(key: Key): R | undefined {
+    return this.#table.records.get(key);
+  }
+
   /** The record with these values of a unique index. Throws INVALID_QUERY for an index that is not there or not unique. */
   getBy(indexName: string, ...values: readonly Scalar[]): R | undefined {
     const index = this.#table.index(indexName);

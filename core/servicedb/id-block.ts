@@ -2,9 +2,9 @@ import { type Awaitable, isPromise } from '../awaitable.js';
 import { RegistryError } from '../errors.js';
 import type { Store } from '../store.js';
 
-const BLOCK = 100;
+const BLOCK = 1_000;
 /** A new block is asked for when this many are left, so that a registration seldom waits for one. */
-const LOW_WATER = 50;
+const LOW_WATER = 500;
 
 /** Integer ids, taken from the store in blocks: unique across servers, never given twice. */
 export class IdBlock {

@@ -40,9 +40,6 @@ export class ServiceShelf implements Shelf {
   readonly #tell: (changes: readonly RecordChange[], commit: FeedCommit) => void;
   /** While replaying: voices whose instance has not come yet. */
   #early = new Map<string, Voices>();
-  /** One write asks for its record five times on its way; remembering the last answer is half of its cost (docs/benchmarks.md). */
-  #lastKey = '';
-  #lastRecord: ServiceRecord | undefined;
   /** While replaying: what nearly every registration says alike, so that it is kept once. */
   readonly #shared = { home: '', owner: '' };
 
@@ -54,14 +51,9 @@ export class ServiceShelf implements Shelf {
     });
   }
 
-  /** The record of an instance by its key in the store. */
+  /** The record of an instance by its key in the store, which is its key in MicroDB too: one write asks for it five times. */
   record(key: string): ServiceRecord | undefined {
-    if (key !== this.#lastKey) {
-      const at = key.indexOf('\u0000');
-      this.#lastRecord = this.records.get(key.slice(0, at), key.slice(at + 1));
-      this.#lastKey = key;
-    }
-    return this.#lastRecord;
+    return this.records.at(key);
   }
 
   load(entry: Omit<StoredEntry, 'value'> & { readonly value: JsonObject | null }): void {
@@ -75,7 +67,6 @@ export class ServiceShelf implements Shelf {
     // Where it is frozen, it is so throughout, and may not be changed.
     if (!Object.isFrozen(registration)) this.#takeIn(registration);
     const previous = this.records.load(mergeRecord(registration, revision, undefined, revision));
-    this.#lastKey = '';
     if (previous?.voices !== undefined) this.#merge(registration, revision, previous);
   }
 
@@ -88,13 +79,7 @@ export class ServiceShelf implements Shelf {
     const [first] = changes;
     if (changes.length === 1 && first !== undefined) {
       const change = this.#changeOf(first, revision);
-      const done = this.#put(change === undefined ? [] : [change], revision, batch);
-      if (batch === undefined) {
-        // Whoever made the change asks for the record next, to answer it.
-        this.#lastKey = recordKey(first);
-        this.#lastRecord = change?.record;
-      }
-      return done;
+      return this.#put(change === undefined ? [] : [change], revision, batch);
     }
     const sketches = new Map<string, Sketch>();
     for (const change of changes) {
@@ -170,7 +155,6 @@ export class ServiceShelf implements Shelf {
     const said = Object.values(sketch.voices ?? {}).map(({ revision }) => revision);
     const record = finish(sketch, Math.max(entry.revision, current?.revision ?? 0, ...said));
     this.#early.delete(key);
-    this.#lastKey = '';
     if (record !== undefined) this.records.load(record);
     else if (current !== undefined) this.records.unload(current.name, current.instance);
     if (record === undefined && sketch.voices !== undefined) this.#early.set(key, sketch.voices);
@@ -199,7 +183,6 @@ export class ServiceShelf implements Shelf {
   ): readonly RecordChange[] {
     const writer = batch?.collection<ServiceRecord>(this.records.name) ?? this.records;
     const options = batch === undefined ? { frozen: true, revision } : { frozen: true };
-    this.#lastKey = '';
     for (const { record, previous } of changes) {
       if (record !== undefined) writer.put(record, options);
       else if (previous !== undefined) writer.remove(previous.name, previous.instance);

@@ -100,9 +100,14 @@ export function corrupt(name: string, at: number, what: string, cause?: unknown)
   );
 }
 
-export function encodeCommit(commit: Commit): string {
-  const changes = commit.changes.map(({ collection, key, value }): StoredChange => [collection, key, value]);
-  return JSON.stringify([commit.by.who, commit.by.door, changes] satisfies StoredCommit);
+export function encodeCommit({ by, changes }: Commit): string {
+  let text = `[${JSON.stringify(by.who)},${JSON.stringify(by.door)},[`;
+  for (let at = 0; at < changes.length; at += 1) {
+    const { collection, key, value } = changes[at] as Commit['changes'][number];
+    const change: StoredChange = [collection, key, value];
+    text += at === 0 ? JSON.stringify(change) : `,${JSON.stringify(change)}`;
+  }
+  return `${text}]]`;
 }
 
 export function encodeVolatile(
@@ -125,10 +130,17 @@ export function encodeBatch(batch: {
   const members: string[] = [];
   if (batch.given.length > 0) members.push(`"given":${JSON.stringify(toRuns(batch.given))}`);
   if (batch.synced !== undefined) members.push(`"synced":${batch.synced}`);
-  if (batch.volatile.length > 0) members.push(`"volatile":[${batch.volatile.join(',')}]`);
-  if (batch.commits.length > 0) members.push(`"commits":[${batch.commits.join(',')}]`);
+  if (batch.volatile.length > 0) members.push(`"volatile":[${listed(batch.volatile)}]`);
+  if (batch.commits.length > 0) members.push(`"commits":[${listed(batch.commits)}]`);
   if (batch.nextId !== undefined) members.push(`"nextId":${batch.nextId}`);
   return `{${members.join(',')}}`;
+}
+
+/** As `join(',')`, which makes a copy: what is added up is copied once, into the buffer that is written. */
+function listed(texts: readonly string[]): string {
+  let list = texts[0] ?? '';
+  for (let at = 1; at < texts.length; at += 1) list += `,${texts[at]}`;
+  return list;
 }
 
 /** Rising revisions, as runs. */

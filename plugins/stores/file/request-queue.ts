@@ -4,17 +4,29 @@ import { type Commit, type CommitOutcome, KeyMap } from '../../../core/index.js'
 export const REQUEST_LIMIT = 10_000;
 export const CHARS_LIMIT = 64_000_000;
 
-/** A commit, or a block of ids, on its way to the disk. */
-export interface Request {
+/** A commit, or a block of ids, on its way to the disk. A class: object literals with a spread cost far more. */
+export class Request {
   readonly commit: Commit | undefined;
+  /** The commit, encoded, until it is written. */
+  text: string;
   readonly ids: number;
-  /** The commit, encoded. */
-  readonly text: string;
   readonly since: number;
   /** The first id of the block, once it is known. */
-  firstId: number;
+  firstId = 0;
+  /** How it ends. */
+  readonly outcome: Promise<CommitOutcome>;
   /** Undefined once it is answered. */
   answer: ((outcome: CommitOutcome) => void) | undefined;
+
+  constructor(commit: Commit | undefined, text: string, ids: number, since: number) {
+    this.commit = commit;
+    this.text = text;
+    this.ids = ids;
+    this.since = since;
+    this.outcome = new Promise((resolve) => {
+      this.answer = resolve;
+    });
+  }
 }
 
 /** Requests in the order they came: first those being written, then those that wait. */
@@ -71,6 +83,8 @@ export class RequestQueue {
   /** A request that was being written has come to its end: it no longer counts as under way. */
   leave(request: Request): void {
     this.#forget(request);
+    // Maps of V8 hold on to what was in them for a while; that should be little.
+    request.text = '';
   }
 
   /** Lets go of all that were being written. */

@@ -13,7 +13,7 @@ import type { Feed } from './feed.js';
 import { encodeCommit } from './format.js';
 import type { Journals } from './journals.js';
 import { conflict, limitReached, notOpen, storeFailed, unknown } from './outcomes.js';
-import { CHARS_LIMIT, end, REQUEST_LIMIT, type Request, RequestQueue } from './request-queue.js';
+import { CHARS_LIMIT, end, REQUEST_LIMIT, Request, RequestQueue } from './request-queue.js';
 import { VolatileChanges } from './volatile-changes.js';
 
 /** One write takes about this many characters of what waits, and the next one the rest. */
@@ -81,13 +81,13 @@ export class Writer {
         `A commit has at most ${COMMIT_CHARS} characters of JSON, and this one ${text.length}.`,
       );
     }
-    return this.#enqueue({ commit, text, ids: 0 }).outcome;
+    return this.#enqueue(new Request(commit, text, 0, this.#clock.monotonic()));
   }
 
   async reserveIds(count: number): Promise<number> {
     if (this.#isClosed) throw new RegistryError(notOpen.code, notOpen.message);
-    const { request, outcome } = this.#enqueue({ commit: undefined, text: '', ids: count });
-    const ending = await outcome;
+    const request = new Request(undefined, '', count, this.#clock.monotonic());
+    const ending = await this.#enqueue(request);
     if (ending.kind === 'committed') return request.firstId;
     throw new RegistryError(ending.kind === 'refused' ? ending.code : 'STORE_UNKNOWN', ending.message);
   }
@@ -122,14 +122,7 @@ export class Writer {
     return { kind: 'committed', revision };
   }
 
-  #enqueue(what: Pick<Request, 'commit' | 'text' | 'ids'>): {
-    request: Request;
-    outcome: Promise<CommitOutcome>;
-  } {
-    const request: Request = { ...what, since: this.#clock.monotonic(), firstId: 0, answer: undefined };
-    const outcome = new Promise<CommitOutcome>((resolve) => {
-      request.answer = resolve;
-    });
+  #enqueue(request: Request): Promise<CommitOutcome> {
     if (this.#queue.add(request)) {
       this.#sweep ??= this.#clock.setTimer(SWEEP_MS, () => this.#expire());
       this.#start();
@@ -137,7 +130,7 @@ export class Writer {
       const most = `${REQUEST_LIMIT} commits or ${CHARS_LIMIT} characters`;
       end(request, limitReached(`${most} wait for the disk; try again later.`));
     }
-    return { request, outcome };
+    return request.outcome;
   }
 
   #start(): void {

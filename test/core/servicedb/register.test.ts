@@ -169,14 +169,14 @@ describe('registering', () => {
     const store = new ScriptedStore();
     store.areIdsLate = true;
     const { services } = await makeServiceDB({ store });
-    const calls = Array.from({ length: 250 }, (_, at) => services.register({ ...ECHO, port: at + 1 }));
+    const calls = Array.from({ length: 2_500 }, (_, at) => services.register({ ...ECHO, port: at + 1 }));
     for (let round = 0; round < 6; round += 1) {
       store.giveIds();
       await turn();
     }
     await store.settle();
     const ids = (await Promise.all(calls)).map(({ id }) => id);
-    expect(new Set(ids).size).toBe(250);
+    expect(new Set(ids).size).toBe(2_500);
   });
 
   it('goes on with the ids at hand while the store gives no new ones, and renews without any', async () => {
@@ -185,15 +185,15 @@ describe('registering', () => {
     void services.register(ECHO);
     await store.settle();
     store.idsError = new Error('disk full');
-    for (let port = 1; port < 100; port += 1) void services.register({ ...ECHO, port });
+    for (let port = 1; port < 1_000; port += 1) void services.register({ ...ECHO, port });
     await store.settle();
-    expect(services.count()).toBe(100);
-    expect(() => services.register({ ...ECHO, port: 200 })).toThrow('disk full');
+    expect(services.count()).toBe(1_000);
+    expect(() => services.register({ ...ECHO, port: 2_000 })).toThrow('disk full');
     expect(await services.register(ECHO)).toMatchObject({ id: 1 });
     store.idsError = undefined;
-    const next = services.register({ ...ECHO, port: 200 });
+    const next = services.register({ ...ECHO, port: 2_000 });
     await store.settle();
-    expect((await next).id).toBe(101);
+    expect((await next).id).toBe(1_001);
   });
 });
 
