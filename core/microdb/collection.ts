@@ -185,12 +185,12 @@ export class Collection<R extends object> {
 
   /**
    * Puts a deeply frozen record as part of a state that is restored from elsewhere: no commit, and no watcher hears of
-   * it. Answers the record whose place it takes. See `MicroDB.startAt`. Throws DUPLICATE_KEY, INVALID_BATCH.
+   * it. `key` is what {@link keyFor} gives, for who has it. Answers the record whose place it takes. See
+   * `MicroDB.startAt`. Throws DUPLICATE_KEY, INVALID_BATCH.
    */
-  load(record: R): R | undefined {
+  load(record: R, key: Key = this.#table.keyOf(record)): R | undefined {
     this.#feed.checkFree();
     this.#table.checkIsThere();
-    const key = this.#table.keyOf(record);
     const previous = this.#table.records.get(key);
     this.#table.checkIndexes(record, previous);
     this.#table.apply(key, previous, record);

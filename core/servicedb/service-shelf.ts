@@ -66,7 +66,7 @@ export class ServiceShelf implements Shelf {
     const registration = value as unknown as Registration;
     // Where it is frozen, it is so throughout, and may not be changed.
     if (!Object.isFrozen(registration)) this.#takeIn(registration);
-    const previous = this.records.load(mergeRecord(registration, revision, undefined, revision));
+    const previous = this.records.load(mergeRecord(registration, revision, undefined, revision), key);
     if (previous?.voices !== undefined) this.#merge(registration, revision, previous);
   }
 
