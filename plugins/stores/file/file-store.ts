@@ -105,7 +105,10 @@ export class FileStore implements Store {
       },
       { ...found, epoch },
     );
-    await removeLeftovers(this.#disk, this.#path, found.leftovers, found.snapshot);
+    // After an upgrade that is done already, and a file that was left over may have been replaced by one that counts.
+    if (!found.isOlder) {
+      await removeLeftovers(this.#disk, this.#path, found.leftovers, found.snapshot);
+    }
     this.#writer = new Writer({ clock: this.#clock, logger: this.#logger, feed, journals });
     return { epoch, revision: found.revision, home: found.home, notes: this.#notes(found) };
   }

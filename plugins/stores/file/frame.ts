@@ -111,6 +111,8 @@ export async function scanRecords(
 export interface Tail {
   /** Whether there is anything but zeros. */
   readonly isEmpty: boolean;
+  /** Where the last byte that is no zero ends. */
+  readonly end: number;
   /** Where a later record lies unharmed that proves what is missing before it to be damage, and not the end. */
   readonly laterRecord: number | undefined;
 }
@@ -127,20 +129,22 @@ export async function inspectTail(
 ): Promise<Tail> {
   const last = span.most ?? span.sequence + Math.ceil((span.limit - span.from) / FRAME_BYTES);
   let isEmpty = true;
+  let end = span.from;
   for (let begin = span.from; begin < span.limit; begin += CHUNK_BYTES) {
     // Chunks overlap by a frame, so that each one can be read whole wherever it begins.
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES + FRAME_BYTES, span.limit - begin));
     const bytes = chunk.subarray(0, await file.read(chunk, begin));
     if (bytes.equals(Buffer.alloc(bytes.length))) continue;
     isEmpty = false;
+    end = begin + bytes.findLastIndex((byte) => byte !== 0) + 1;
     for (let at = 0; at + FRAME_BYTES <= bytes.length; at += 1) {
       const sequence = sequenceAt(bytes, at);
       if (sequence <= span.sequence || sequence > last) continue;
       const later = await readRecord(file, begin + at, sequence);
       if (later !== undefined && isProof(later.payload, begin + at)) {
-        return { isEmpty: false, laterRecord: begin + at };
+        return { isEmpty: false, end, laterRecord: begin + at };
       }
     }
   }
-  return { isEmpty, laterRecord: undefined };
+  return { isEmpty, end, laterRecord: undefined };
 }

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { type Clock, type CommitOutcome, type Logger, messageOf } from '../../../core/index.js';
 import type { Disk } from './disk.js';
 import type { Feed } from './feed.js';
-import { encodeBatch, type StateRecord, toRuns } from './format.js';
+import { encodeBatch, type StateRecord } from './format.js';
 import { draftJournal, Journal, type JournalDraft } from './journal.js';
+import { type Batch, type JournalsOptions, stateRecord } from './journal-state.js';
 import { LaterSync } from './later-sync.js';
 import { draftName, fileName, readLayout, removeLeftovers } from './layout.js';
-import { notWritten, storeFailed, unknown } from './outcomes.js';
+import { notWritten, type Refused, storeFailed, unknown } from './outcomes.js';
 import type { Recovered } from './recover.js';
 import { draftSnapshot, publishSnapshot } from './snapshot.js';
 
@@ -16,26 +17,6 @@ const MEND_INTERVAL_MS = 1_000;
 const SNAPSHOT_RETRY_MS = 60_000;
 /** With durability `interval` the journal is this far ahead of the ids that were handed out, so that few need a sync. */
 const IDS_AHEAD = 10_000;
-
-/** What one write puts into the journal. */
-export interface Batch {
-  readonly volatile: readonly string[];
-  readonly commits: readonly string[];
-  /** Where ids were handed out. */
-  readonly nextId: number | undefined;
-}
-
-interface JournalsOptions {
-  readonly disk: Disk;
-  readonly folder: string;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly feed: Feed;
-  /** A snapshot is begun when the journals since the last one are longer than this, and than that one. */
-  readonly snapshotBytes: number;
-  /** How long what was answered may lie unsynced; undefined: it is synced before. */
-  readonly intervalMs: number | undefined;
-}
 
 /**
  * The journals and snapshots of an open data folder. Its methods are called one at a time; only a snapshot is written
@@ -55,13 +36,15 @@ export class Journals {
   /** The first id that the journal does not say was handed out. */
   #idMark: number;
   /** Why nothing may be added to the journal; undefined when all is well. */
-  #broken: CommitOutcome | undefined;
+  #broken: Refused | undefined;
   #mendAt = 0;
   /** Whether the reader holds something that no journal will. Only a snapshot makes up for it. */
   #isIncomplete = false;
   #journalBytes: number;
   #lastSnapshotBytes: number;
   #snapshotAt = 0;
+  /** Called where `repair` has something to do. */
+  onUnsafe: () => void = () => {};
   #snapshot: { isAborted: boolean; done: Promise<void> } | undefined;
 
   private constructor(options: JournalsOptions, found: Recovered, journal: Journal) {
@@ -147,21 +130,44 @@ export class Journals {
       await journal.cut().catch((cause) => this.#break('what was half written could not be cut off', cause));
       return outcome;
     }
-    if (this.#later === undefined || idMark !== undefined) {
+    const failure = await this.#secure(journal, idMark !== undefined);
+    if (failure !== undefined) return failure;
+    this.#journalBytes += journal.at.end - end;
+    this.#nextId = batch.nextId ?? this.#nextId;
+    this.#idMark = idMark ?? this.#idMark;
+    return undefined;
+  }
+
+  /** Makes what was written count, and as safe as is promised. Resolves to how its commits have ended where it fails. */
+  async #secure(journal: Journal, isSyncDue: boolean): Promise<CommitOutcome | undefined> {
+    const later = this.#later;
+    if (later === undefined) {
       try {
         await journal.commit();
       } catch (error) {
         this.#break('a sync failed', error);
         return unknown(`The disk could not say whether it has stored this: ${messageOf(error)}.`);
       }
-    } else {
-      journal.count();
-      this.#later.note();
+      return undefined;
     }
-    this.#journalBytes += journal.at.end - end;
-    this.#nextId = batch.nextId ?? this.#nextId;
-    this.#idMark = idMark ?? this.#idMark;
-    return undefined;
+    // Writing may have waited for the disk.
+    await later.settle();
+    if (this.#broken === undefined) {
+      journal.count();
+      later.note();
+      if (isSyncDue) await later.sync();
+    }
+    return this.#broken && unknown(this.#broken.message);
+  }
+
+  /** Whether something that was answered is in memory only, since a sync failed later. */
+  get isUnsafe(): boolean {
+    return this.#later !== undefined && this.#broken !== undefined;
+  }
+
+  /** Brings to disk what is unsafe, if it is time to try that. */
+  async repair(): Promise<void> {
+    if (this.isUnsafe) await this.#mend();
   }
 
   /** The revisions of the batch just written, in the order of its commits. */
@@ -210,6 +216,9 @@ export class Journals {
   /** Lets go of the files. `isFlushed` says that every commit is in them. */
   async close(isFlushed: boolean): Promise<void> {
     await this.#stopSnapshot();
+    await this.#later?.flush();
+    this.#mendAt = 0;
+    await this.repair();
     const isClean = isFlushed && !this.#isIncomplete && this.#broken === undefined;
     try {
       if (!isClean) {
@@ -281,15 +290,19 @@ export class Journals {
   /** Never rejects: the next write finds the journal broken, and what it held goes into a new snapshot. */
   async #syncLater(): Promise<void> {
     if (this.#broken !== undefined) return;
-    await this.#journal.sync().catch((error: unknown) => this.#break('a sync failed', error));
+    try {
+      await this.#journal.sync();
+    } catch (error) {
+      this.#break('a sync failed', error);
+      this.onUnsafe();
+    }
   }
 
   #break(what: string, error: unknown): void {
     const message = `Nothing can be written to the data folder, since ${what}: ${messageOf(error)}.`;
     this.#logger.error({ err: error }, `${message} A new journal is tried with the next write.`);
     const outcome = notWritten(error);
-    this.#broken =
-      outcome.kind === 'refused' && outcome.code === 'STORE_FULL' ? outcome : storeFailed(message);
+    this.#broken = outcome.code === 'STORE_FULL' ? outcome : storeFailed(message);
   }
 
   /** It follows what is known to be on disk: whatever else the journal before holds never happened. */
@@ -332,11 +345,15 @@ export class Journals {
       const isAborted = () => snapshot.isAborted;
       const size = await draftSnapshot({ ...this.#source(number), isAborted });
       if (size === undefined) return;
+      // It may hold a part of a commit whose record is not synced yet: both are there after a power failure, or neither.
+      await this.#later?.sync();
+      if (this.#broken !== undefined) throw new Error('what it relies upon could not be synced');
       await publishSnapshot(this.#disk, this.#folder, number);
       isDone = true;
       this.#snapshotAt = 0;
       await this.#replaced(size);
     } catch (error) {
+      await this.#disk.remove(join(this.#folder, draftName('snapshot', number))).catch(() => {});
       this.#logger.warn(
         { err: error },
         `No snapshot could be written: ${messageOf(error)}. The journals are kept.`,
@@ -380,14 +397,4 @@ export class Journals {
     if (nextId === undefined || nextId <= this.#idMark) return undefined;
     return this.#later === undefined ? nextId : nextId + IDS_AHEAD;
   }
-}
-
-function stateRecord(
-  state: StateRecord['state'],
-  { epoch, home }: { readonly epoch: string; readonly home: string },
-  revision: number,
-  nextId: number,
-  given: readonly number[],
-): StateRecord {
-  return { state, epoch, home, revision, nextId, ...(given.length > 0 && { given: toRuns(given) }) };
 }

@@ -39,7 +39,13 @@ export class LaterSync {
     }
   }
 
-  /** Syncs all that was written. */
+  /** Syncs what was written up to now, not beside another sync: an error is told to one of them only. */
+  async sync(): Promise<void> {
+    await this.#running;
+    if (this.#since !== undefined) await this.#run();
+  }
+
+  /** Syncs all that was written, and all that is meanwhile. */
   async flush(): Promise<void> {
     while (this.#since !== undefined) await this.#run();
   }

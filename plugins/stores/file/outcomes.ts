@@ -2,6 +2,9 @@ import { type Change, type CommitOutcome, messageOf } from '../../../core/index.
 
 /** The answers of a file store that are no success. */
 
+/** Certainly not stored. */
+export type Refused = Extract<CommitOutcome, { readonly kind: 'refused' }>;
+
 const FULL = new Set<unknown>(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 export const notOpen = {
@@ -19,7 +22,7 @@ export function limitReached(message: string): CommitOutcome {
 }
 
 /** The disk did not take it: nothing was stored. */
-export function notWritten(cause: unknown): CommitOutcome {
+export function notWritten(cause: unknown): Refused {
   return FULL.has((cause as NodeJS.ErrnoException | null)?.code)
     ? {
         kind: 'refused',
@@ -29,7 +32,7 @@ export function notWritten(cause: unknown): CommitOutcome {
     : storeFailed(`The journal can't be written: ${messageOf(cause)}.`);
 }
 
-export function storeFailed(message: string): CommitOutcome {
+export function storeFailed(message: string): Refused {
   return { kind: 'refused', code: 'STORE_FAILED', message };
 }
 

@@ -177,7 +177,7 @@ async function replayJournal(
       `the record there fails its checksum, and is not the last, since a later one lies unharmed at byte ${tail.laterRecord}`,
     );
   }
-  return { number, end, sequence, synced, size, torn: tail.isEmpty ? 0 : size - end };
+  return { number, end, sequence, synced, size, torn: tail.end - end };
 }
 
 function parseRecord(payload: string, name: string, at: number): JournalRecord {

@@ -6,8 +6,7 @@ const MOST_ROOM = 2 ** 22;
 
 /**
  * Zeros that lie ahead of the end of a journal. A sync of bytes written over them is cheaper than one of bytes that make
- * the file grow, since the file system has nothing of its own to write: it makes a durable register half as fast again
- * (docs/benchmarks.md). They are written in the background, beyond where anything is being written.
+ * the file grow, since the file system has nothing of its own to write: two thirds of the time (docs/benchmarks.md). They are written in the background, beyond where anything is being written.
  */
 export class Room {
   readonly #file: DiskFile;

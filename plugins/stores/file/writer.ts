@@ -60,6 +60,9 @@ export class Writer {
     this.#logger = options.logger;
     this.#feed = options.feed;
     this.#journals = options.journals;
+    this.#journals.onUnsafe = () => {
+      if (!this.#isClosed) this.#start();
+    };
   }
 
   commit(commit: Commit): CommitOutcome | Promise<CommitOutcome> {
@@ -153,7 +156,8 @@ export class Writer {
     }
     this.#work = undefined;
     if (this.#isClosed) return;
-    if (this.#volatile.size > 0) this.#flushSoon();
+    if (this.#journals.isUnsafe) this.#hasFailed = true;
+    if (this.#volatile.size > 0 || this.#journals.isUnsafe) this.#flushSoon();
     this.#rest ??= this.#clock.setTimer(REST_MS, () => {
       this.#rest = undefined;
       this.#work ??= this.#restQuietly();
@@ -164,7 +168,7 @@ export class Writer {
     await this.#journals.rest();
     this.#work = undefined;
     if (this.#queue.size > 0) this.#start();
-    else if (this.#volatile.size > 0) this.#flushSoon();
+    else if (this.#volatile.size > 0 || this.#journals.isUnsafe) this.#flushSoon();
   }
 
   /**
@@ -193,7 +197,10 @@ export class Writer {
     const { requests, nextId } = this.#take();
     const { texts: volatile, isLossy, written } = this.#volatile.take(this.#feed.reader, BATCH_CHARS);
     if (isLossy) this.#journals.lose();
-    if (requests.length === 0 && volatile.length === 0) return;
+    if (requests.length === 0 && volatile.length === 0) {
+      await this.#journals.repair();
+      return;
+    }
     const commits = requests.flatMap(({ commit, text }) => (commit === undefined ? [] : [text]));
     const failure = await this.#journals.append({ volatile, commits, nextId });
     this.#hasFailed = failure !== undefined;

@@ -88,9 +88,8 @@ async function* merged(held: HeldFolder, newest: Newest): AsyncGenerator<StoredE
   const { snapshot } = held.layout;
   if (snapshot !== undefined) {
     for await (const entry of snapshotEntries(held, snapshot)) {
-      const later = newest.take(entry);
-      if (later === undefined) yield entry;
-      else if (later.value !== null) yield { ...entry, value: later.value, revision: later.revision };
+      const now = newest.tell(entry);
+      if (now !== undefined) yield now;
     }
   }
   yield* newest.rest();
@@ -116,6 +115,8 @@ async function* snapshotEntries(held: HeldFolder, number: number): AsyncGenerato
 interface Latest {
   readonly value: JsonObject | null;
   readonly revision: number;
+  /** Whether it was told in the place of a snapshot's entry. */
+  isTold: boolean;
 }
 
 /** What the journals say of each key last, removals included. */
@@ -123,23 +124,29 @@ class Newest implements Pick<StoreReader, 'load' | 'revisionOf'> {
   readonly #keys = new KeyMap<Latest>();
 
   load({ collection, key, value, revision }: Parameters<StoreReader['load']>[0]): void {
-    this.#keys.set(collection, key, { value, revision });
+    this.#keys.set(collection, key, { value, revision, isTold: false });
   }
 
   revisionOf(collection: string, key: string): number | undefined {
     return this.#keys.get(collection, key)?.revision;
   }
 
-  /** What replaces an entry of the snapshot, which may also be newer than the journals. It is then not among the rest. */
-  take({ collection, key, revision }: StoredEntry): Latest | undefined {
-    const latest = this.#keys.get(collection, key);
-    this.#keys.delete(collection, key);
-    return latest !== undefined && latest.revision >= revision ? latest : undefined;
+  /**
+   * What stands for an entry of the snapshot: that or what the journals say, whichever is newer, and nothing where that is
+   * a removal. A key that was removed and came back while the snapshot was written is there twice, and told once.
+   */
+  tell(entry: StoredEntry): StoredEntry | undefined {
+    const latest = this.#keys.get(entry.collection, entry.key);
+    if (latest === undefined) return entry;
+    if (latest.isTold) return undefined;
+    latest.isTold = true;
+    if (latest.revision < entry.revision) return entry;
+    return latest.value === null ? undefined : { ...entry, value: latest.value, revision: latest.revision };
   }
 
   *rest(): Iterable<StoredEntry> {
-    for (const [collection, key, { value, revision }] of this.#keys.entries()) {
-      if (value !== null) yield { collection, key, value, revision };
+    for (const [collection, key, { value, revision, isTold }] of this.#keys.entries()) {
+      if (value !== null && !isTold) yield { collection, key, value, revision };
     }
   }
 }

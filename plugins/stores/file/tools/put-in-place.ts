@@ -56,16 +56,19 @@ export async function putInPlace(
     const isPublished = (await disk.list(folder)).includes(fileName('snapshot', number));
     const unneeded = isPublished ? [] : [draftName('snapshot', number), fileName('journal', number)];
     for (const name of unneeded) await disk.remove(join(folder, name)).catch(() => {});
-    throw unwritten(folder, error);
+    throw unwritten(folder, error, isPublished);
   }
   return (await readLayout(disk, folder)).leftovers;
 }
 
-function unwritten(folder: string, cause: unknown): RegistryError {
+function unwritten(folder: string, cause: unknown, isPublished = false): RegistryError {
+  const state = isPublished
+    ? 'What was to be put there is there, perhaps not to last'
+    : 'All that was in it is still there';
   const outcome = notWritten(cause);
   return new RegistryError(
     outcome.kind === 'refused' ? outcome.code : 'STORE_FAILED',
-    `${folder} can't be rewritten: ${messageOf(cause)}. All that was in it is still there.`,
+    `${folder} can't be rewritten: ${messageOf(cause)}. ${state}.`,
     { cause },
   );
 }

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { crashCopy, diskError, gate, openStore, put, stored, TestDisk } from './support.js';
@@ -83,6 +84,40 @@ describe('durability "interval"', () => {
     await store.close();
     const again = await openStore({ path });
     expect(again.reader.state()).toEqual(reader.state());
+  });
+
+  it('brings all to disk after a sync that failed, also where nobody writes again', async () => {
+    const { store, path, clock, whenSyncing } = await opened();
+    await stored(put(store, 'a', 1));
+    let hasFailed = false;
+    whenSyncing(() => {
+      if (hasFailed) return;
+      hasFailed = true;
+      throw diskError('EIO');
+    });
+    for (let n = 0; n < 40; n += 1) await clock.advanceAsync(INTERVAL);
+    expect(hasFailed).toBe(true);
+    const files = async () => (await readdir(path)).filter((name) => name !== 'lock').sort();
+    await expect.poll(files, { timeout: 5_000 }).toEqual(['journal-2.log', 'snapshot-2.log']);
+    expect((await openStore({ path: await crashCopy(path) })).reader.valueOf('things', 'a')).toEqual({
+      n: 1,
+    });
+  });
+
+  it('has all on disk once it is closed, also after a sync that failed', async () => {
+    const { store, path, clock, whenSyncing, reader } = await opened();
+    await stored(put(store, 'a', 1));
+    const failing = gate();
+    whenSyncing(async () => {
+      await failing.passed;
+      throw diskError('EIO');
+    });
+    await clock.advanceAsync(INTERVAL);
+    whenSyncing(() => undefined);
+    const closing = store.close();
+    failing.open();
+    await closing;
+    expect((await openStore({ path })).reader.state()).toEqual(reader.state());
   });
 
   it('hands out no id before the disk knows of it, and none twice', async () => {

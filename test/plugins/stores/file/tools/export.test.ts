@@ -84,6 +84,30 @@ describe('an export', () => {
     ]);
   });
 
+  it('tells a key once that was removed and came back while the snapshot was written, and not one that is gone', async () => {
+    const identity = { epoch: 'e', home: 'h', revision: 20, nextId: 1 };
+    const entry = (key: string, revision: number, n: number) => ['things', key, revision, { n }];
+    const entries = [entry('back', 2, 1), entry('gone', 2, 1), entry('back', 10, 3), entry('gone', 11, 3)];
+    const volatile = [
+      [10, 'w', 'd', 'things', 'back', { n: 3 }],
+      [12, 'w', 'd', 'things', 'gone', null],
+    ];
+    const records = [
+      { state: 'begin', ...identity, revision: 2 },
+      { volatile },
+      { state: 'close', ...identity },
+    ];
+    const files = new Map([
+      ['snapshot-2.log', fileOf('snapshot', [{ snapshot: 2 }, { entries }, { end: 4 }])],
+      ['journal-2.log', fileOf('journal', records, 50)],
+    ]);
+    const lines = await linesOf('/nowhere', memoryDisk(files));
+    expect(lines.slice(1)).toEqual([
+      { collection: 'things', key: 'back', value: { n: 3 }, revision: 10 },
+      { end: 1 },
+    ]);
+  });
+
   it('of a damaged folder gives no line at all', async () => {
     const files = await filesOf(await folderOfThree());
     for (const [name, bytes] of files) {
