@@ -139,6 +139,8 @@ export type Command = z.output<typeof commandSchema>;
 /** A command that a batch may hold. */
 export type BatchableCommand = z.output<typeof batchable>;
 
+const SHOWN_ISSUES = 5;
+
 const OPERATIONS: readonly string[] = commandSchema.options.map((option) => option.shape.op.value);
 
 /** Deeper than a record by the members around it. */
@@ -162,7 +164,12 @@ export function parseCommand(input: unknown): Command {
   }
   const { success, data, error } = commandSchema.safeParse(json);
   if (success) return data;
-  throw new MicroDBError('INVALID_COMMAND', `The command is not as it should be: ${z.prettifyError(error)}`);
+  // A command may be wrong in a hundred thousand places.
+  const issues = error.issues.slice(0, SHOWN_ISSUES);
+  throw new MicroDBError(
+    'INVALID_COMMAND',
+    `The command is not as it should be: ${z.prettifyError({ issues })}`,
+  );
 }
 
 /** The JSON Schema (draft 2020-12) of every command, for other languages and for editors; docs/microdb.schema.json is this. */

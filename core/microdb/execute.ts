@@ -5,7 +5,7 @@ import type { CommandAnswer, CommandResult } from './command-answer.js';
 import { MicroDBError } from './errors.js';
 import type { JsonObject } from './json.js';
 import { fieldOf, type KeyPart } from './key.js';
-import { MAX_BATCH_RECORDS, MAX_COMMAND_LIMIT } from './limits.js';
+import { MAX_BATCH_RECORDS, MAX_COMMAND_LIMIT, MAX_COMMAND_VALUES } from './limits.js';
 import type { MicroDB } from './microdb.js';
 
 type One<Op> = Extract<Command | BatchableCommand, { readonly op: Op }>;
@@ -146,7 +146,15 @@ function runOn(db: MicroDB, batch: Batch | undefined, command: BatchableCommand)
     case 'removeMany': {
       const { keys, more } = keysOf(db, collection, command);
       if (command.op === 'removeMany') for (const key of keys) collection.remove(...key);
-      else for (const key of keys) collection.update(key, patchOf(command));
+      else {
+        const patch = patchOf(command);
+        if (keys.length * valuesIn(patch) > MAX_COMMAND_VALUES) {
+          refuse(
+            `The patch would be copied to ${keys.length} records, more than ${MAX_COMMAND_VALUES} values in all; give a limit, or a smaller patch.`,
+          );
+        }
+        for (const key of keys) collection.update(key, patch);
+      }
       return { count: keys.length, more };
     }
     case 'get':
@@ -159,6 +167,12 @@ function runOn(db: MicroDB, batch: Batch | undefined, command: BatchableCommand)
       return { records: found.slice(0, limit), more: found.length > limit };
     }
   }
+}
+
+/** How many values a JSON value holds, at every depth. */
+function valuesIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.values(value).reduce<number>((sum, member) => sum + valuesIn(member), 1);
 }
 
 /** Which records a command is to change: all that match, or as many as it says. Throws LIMIT_REACHED. */

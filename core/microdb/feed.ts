@@ -1,7 +1,7 @@
 import { type Change, type Compacted, changeOf, type FeedEvent, type Write } from './change.js';
 import { MicroDBError, show } from './errors.js';
 import { type Follow, Follower, type FollowFilter } from './follower.js';
-import { DEFAULT_RING_SIZE, MAX_WATCHERS } from './limits.js';
+import { DEFAULT_RING_SIZE, MAX_REVISION, MAX_WATCHERS } from './limits.js';
 import { Ring } from './ring.js';
 import type { Table } from './table.js';
 import { type Watch, type WatchCallback, Watchers } from './watchers.js';
@@ -96,10 +96,10 @@ export class Feed {
     this.checkFree();
     if (this.#watchers.isDelivering) this.#watchers.countChained();
     if (given === undefined) return this.#revision + 1;
-    if (Number.isSafeInteger(given) && given > this.#revision) return given;
+    if (Number.isSafeInteger(given) && given > this.#revision && given <= MAX_REVISION) return given;
     throw new MicroDBError(
       'INVALID_REVISION',
-      `The revision is ${show(given)}; expected an integer greater than the last, ${this.#revision}.`,
+      `The revision is ${show(given)}; expected an integer greater than the last, ${this.#revision}, and at most ${MAX_REVISION}.`,
     );
   }
 

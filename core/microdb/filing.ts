@@ -29,6 +29,8 @@ export function orderedValuesOf(value: unknown): readonly OrderedValue[] {
 
 /** Every choice of one from each list, in order. */
 export function combinations<T>(lists: readonly (readonly T[])[]): T[][] {
+  // There is none then, which must not be found out after all choices from the others were made.
+  if (lists.some(({ length }) => length === 0)) return [];
   const [only] = lists;
   if (lists.length === 1 && only !== undefined) return only.map((one) => [one]);
   let all: T[][] = [[]];

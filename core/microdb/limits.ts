@@ -25,6 +25,8 @@ export const MAX_PLAN_DEPTH = 4;
 export const DEFAULT_RING_SIZE = 10_000;
 export const MAX_RING_SIZE = 10_000_000;
 export const MAX_WATCHERS = 10_000;
+/** The greatest revision that may be given to a commit: far enough below the last safe integer to go on from it. */
+export const MAX_REVISION = 2 ** 52;
 /** Commits that watchers may cause from inside their callbacks before it is taken for a loop. */
 export const MAX_CHAINED_COMMITS = 100_000;
 /** Records, values or changes that one answer of the JSON API holds unless told otherwise, and at most. */

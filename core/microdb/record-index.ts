@@ -197,14 +197,20 @@ export class UniqueIndex<R extends object> extends HashedIndex<R> implements Rec
     for (const value of allOf(filing)) this.#records.set(value, record);
   }
 
-  replace(key: Key, previous: R, next: R): void {
+  replace(_key: Key, previous: R, next: R): void {
     const filing = this.filingOf(previous);
     if (filing !== undefined && filing === this.filingOf(next)) {
       this.#records.set(filing as Scalar, next);
       return;
     }
-    this.remove(key, previous);
-    this.add(key, next);
+    // A value that it had and has keeps its place, so that whoever goes through the values meets it once.
+    const after = this.filingOf(next);
+    const kept = new Set(allOf(after));
+    for (const value of kept) this.#records.set(value, next);
+    for (const value of allOf(filing)) {
+      if (!kept.has(value) && this.#records.get(value) === previous) this.#records.delete(value);
+    }
+    this.lists += Number(isList(after)) - Number(isList(filing));
   }
 
   remove(_key: Key, record: R): void {
