@@ -96,7 +96,7 @@ describe('rollcall store', () => {
     try {
       await writeFile(join(restored.folder, 'backup.jsonl'), backup);
       const done = await store(restored.folder, 'import', 'backup.jsonl', '--json');
-      expect(JSON.parse(done.out)).toMatchObject({ keys: 3, nextId: 101 });
+      expect(JSON.parse(done.out)).toMatchObject({ keys: 3, nextId: 1001 });
       await restored.start();
       const { out } = await rollcall(['lookup', 'payments', '--json', '--url', restored.url]);
       expect(JSON.parse(out).map(({ id, port }: { id: number; port: number }) => [id, port])).toEqual([
