@@ -317,24 +317,18 @@ export class Journals {
 
   /** From here on the draft is the journal, and the one before is never written again. */
   async #changeTo(draft: JournalDraft): Promise<void> {
-    const former = this.#journal;
-    let failure: unknown;
     try {
       await draft.publish();
     } catch (error) {
-      if (!draft.isPublished) {
-        await draft.discard();
-        throw error;
-      }
-      failure = error;
+      await draft.discard();
+      // It has its name, perhaps not for long: nothing may be added to the one before, and the next takes its place.
+      if (draft.isPublished) this.#break('a new journal could not be made to last', error);
+      throw error;
     }
+    const former = this.#journal;
     this.#journal = draft.journal;
     await this.#later?.drop();
     await former.close().catch(() => {});
-    if (failure === undefined) return;
-    // It has its name, perhaps not for long: nothing may be added to it, and nothing to the one before.
-    this.#break('a new journal could not be made to last', failure);
-    throw failure;
   }
 
   async #writeSnapshot(number: number, snapshot: { readonly isAborted: boolean }): Promise<void> {
