@@ -2,17 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ERROR_CODES, type ErrorCode } from '../../core/index.js';
 import { FAULT_CODE_OF_ERROR, FAULT_CODES } from '../../plugins/transports/xml-rpc/faults.js';
+import { tableRows } from '../support/table-rows.js';
 
 const page = readFileSync(new URL('../../docs/errors.md', import.meta.url), 'utf8');
-const rows = page
-  .split('\n')
-  .filter((line) => line.startsWith('| '))
-  .map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
+const rows = tableRows(page);
 const documented = rows.flatMap(([code, fault, meaning, remedy]) =>
   code?.startsWith('`') ? [{ code: code.replaceAll('`', ''), fault: Number(fault), meaning, remedy }] : [],
 );

@@ -9,20 +9,12 @@ import { commandSchema, MICRODB_ERROR_CODES, MicroDB } from '../../core/microdb/
 import * as limits from '../../core/microdb/limits.js';
 import { errorOf } from '../core/microdb/instances.js';
 import { programOf } from '../support/page-program.js';
+import { tableRows } from '../support/table-rows.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(join(root, 'docs', 'microdb.md'), 'utf8');
 
-/** The rows of every table on the page, a cell each. */
-const rows = page
-  .split('\n')
-  .filter((line) => line.startsWith('| '))
-  .map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
+const rows = tableRows(page);
 const rowsOf = (first: RegExp) =>
   rows.flatMap(([name = '', ...cells]) => (first.test(name) ? [[name.replaceAll('`', ''), ...cells]] : []));
 

@@ -12,7 +12,7 @@ export function memoryFolder(files: ReadonlyMap<string, Buffer>): Disk {
       if (bytes === undefined) throw Object.assign(new Error(`ENOENT: ${path}`), { code: 'ENOENT' });
       return {
         size: async () => bytes.length,
-        read: async (into, position) => bytes.copy(into, 0, position),
+        read: async (into, position) => bytes.copy(into, 0, Math.min(position, bytes.length)),
         writeSync: () => {
           throw new Error('this folder is only read');
         },

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { RegistryError } from '../../../core/errors.js';
+import { MicroDB } from '../../../core/microdb/index.js';
+import { instanceKey } from '../../../core/servicedb/record.js';
 import {
   bareHost,
   parsePlainRequest,
@@ -95,6 +97,22 @@ it('whatever a host is given as, what is connected to has neither scheme nor pat
       if (host === undefined) return;
       expect(host).not.toMatch(/[/?#@\s[\]]/);
       expect(bareHost(host)).toBe(host);
+    }),
+  );
+});
+
+it('what may be a name makes a key that is the same in the store and in MicroDB', () => {
+  const records = new MicroDB().collection('services', { key: ['name', 'instance'] });
+  fc.assert(
+    fc.property(names, names, (name, instance) => {
+      let request: RegisterRequest;
+      try {
+        request = parseRegisterRequest({ name, instance, host: '127.0.0.1', port: 1 } as never);
+      } catch {
+        return;
+      }
+      const { name: parsed, instance: chosen = '127.0.0.1:1' } = request;
+      expect(instanceKey(parsed, chosen)).toBe(records.keyFor(parsed, chosen));
     }),
   );
 });

@@ -4,8 +4,9 @@ import { systemClock } from '../../../../../core/index.js';
 import { nodeDisk } from '../../../../../plugins/stores/file/disk.js';
 import { exportFolder } from '../../../../../plugins/stores/file/tools/index.js';
 import { commitOf } from '../../../../contracts/store.js';
+import { memoryFolder } from '../../../../support/memory-folder.js';
 import { crashCopy, openStore, put, stored } from '../support.js';
-import { boundsOf, changed, fileOf, filesOf, folderOfThree, memoryDisk } from './support.js';
+import { boundsOf, changed, fileOf, filesOf, folderOfThree } from './support.js';
 
 async function linesOf(path: string, disk = nodeDisk): Promise<{ [member: string]: unknown }[]> {
   let text = '';
@@ -74,7 +75,7 @@ describe('an export', () => {
         ),
       ],
     ]);
-    const lines = await linesOf('/nowhere', memoryDisk(files));
+    const lines = await linesOf('/nowhere', memoryFolder(files));
     expect(lines.slice(1).map(({ key, value }) => [key, (value as { n?: number } | undefined)?.n])).toEqual([
       ['older', 2],
       ['newer', 1],
@@ -101,7 +102,7 @@ describe('an export', () => {
       ['snapshot-2.log', fileOf('snapshot', [{ snapshot: 2 }, { entries }, { end: 4 }])],
       ['journal-2.log', fileOf('journal', records, 50)],
     ]);
-    const lines = await linesOf('/nowhere', memoryDisk(files));
+    const lines = await linesOf('/nowhere', memoryFolder(files));
     expect(lines.slice(1)).toEqual([
       { collection: 'things', key: 'back', value: { n: 3 }, revision: 10 },
       { end: 1 },
@@ -112,7 +113,9 @@ describe('an export', () => {
     const files = await filesOf(await folderOfThree());
     for (const [name, bytes] of files) {
       if (name === 'journal-3.log') continue;
-      const damaged = memoryDisk(new Map(files).set(name, changed(bytes, (boundsOf(bytes).at(-1) ?? 0) - 3)));
+      const damaged = memoryFolder(
+        new Map(files).set(name, changed(bytes, (boundsOf(bytes).at(-1) ?? 0) - 3)),
+      );
       const pieces = exportFolder('/nowhere', systemClock, damaged).pieces[Symbol.asyncIterator]();
       await expect(pieces.next()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
     }

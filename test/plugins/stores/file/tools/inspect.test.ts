@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../../core/index.js';
 import { inspect } from '../../../../../plugins/stores/file/tools/index.js';
+import { memoryFolder } from '../../../../support/memory-folder.js';
 import { openStore, put, stored, tempFolder } from '../support.js';
-import { changed, filesOf, folderOfThree, memoryDisk } from './support.js';
+import { changed, filesOf, folderOfThree } from './support.js';
 
 describe('inspect', () => {
   it('says what a folder holds, whoever has it, without a change to it', async () => {
@@ -51,7 +52,7 @@ describe('inspect', () => {
   it('says why a damaged folder is refused, and what it can', async () => {
     const files = await filesOf(await folderOfThree());
     const damaged = new Map(files).set('journal-2.log', changed(files.get('journal-2.log'), 60));
-    const found = await inspect('/nowhere', systemClock, memoryDisk(damaged));
+    const found = await inspect('/nowhere', systemClock, memoryFolder(damaged));
     expect(found.damage).toMatch(/^STORE_CORRUPT: journal-2.log is damaged at byte \d+/);
     expect(found.state).toBeUndefined();
     expect(found.files).toHaveLength(3);

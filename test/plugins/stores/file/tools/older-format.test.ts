@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../../core/index.js';
 import { compact, exportFolder, inspect, verify } from '../../../../../plugins/stores/file/tools/index.js';
+import { memoryFolder } from '../../../../support/memory-folder.js';
 import { tempFolder } from '../support.js';
-import { changed, filesOf, memoryDisk } from './support.js';
+import { changed, filesOf } from './support.js';
 
 /** A folder as version 1 left it when it was killed. */
 async function olderFolder(): Promise<string> {
@@ -37,7 +38,7 @@ describe('a data folder of format 1', () => {
     const files = await filesOf(await olderFolder());
     for (const [name, bytes] of files) {
       for (let at = 0; at < bytes.length; at += 1) {
-        const disk = memoryDisk(new Map(files).set(name, changed(bytes, at, 1 << (at % 8))));
+        const disk = memoryFolder(new Map(files).set(name, changed(bytes, at, 1 << (at % 8))));
         const { findings } = await verify('/nowhere', systemClock, disk);
         expect(findings.length, `byte ${at} of ${name}`).toBeGreaterThan(0);
       }

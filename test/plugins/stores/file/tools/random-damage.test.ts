@@ -4,7 +4,8 @@ import { systemClock } from '../../../../../core/index.js';
 import { recover } from '../../../../../plugins/stores/file/recover.js';
 import { exportFolder, verify } from '../../../../../plugins/stores/file/tools/index.js';
 import { MapReader } from '../../../../contracts/store.js';
-import { boundsOf, filesOf, folderOfThree, memoryDisk } from './support.js';
+import { memoryFolder } from '../../../../support/memory-folder.js';
+import { boundsOf, filesOf, folderOfThree } from './support.js';
 
 type Edit = (bytes: Buffer, a: number, b: number) => Buffer;
 
@@ -55,7 +56,7 @@ it('whatever becomes of the files, verify finds something wherever a start would
         for (const one of edits) apply(damaged, one);
         if (gone !== null) damaged.delete(gone);
         if (damaged.size === 0) return;
-        const disk = memoryDisk(damaged);
+        const disk = memoryFolder(damaged);
         const { findings } = await verify('/nowhere', systemClock, disk);
         const start = await recover(disk, '/nowhere', new MapReader(), systemClock).catch(
           (error) => error.code,

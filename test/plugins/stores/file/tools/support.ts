@@ -1,6 +1,5 @@
 import { readdir, readFile, truncate } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import type { Disk, DiskFile } from '../../../../../plugins/stores/file/disk.js';
+import { join } from 'node:path';
 import { firstLine } from '../../../../../plugins/stores/file/format.js';
 import { FRAME_BYTES, RecordEncoder } from '../../../../../plugins/stores/file/frame.js';
 import { commitOf } from '../../../../contracts/store.js';
@@ -51,35 +50,6 @@ export function boundsOf(bytes: Buffer): number[] {
     found.push(at);
   }
   return found;
-}
-
-/** A disk in memory, to be read only: by the names of its files. */
-export function memoryDisk(files: ReadonlyMap<string, Buffer>): Disk {
-  const refuse = () => Promise.reject(new Error('this disk is only read'));
-  return {
-    makeFolder: refuse,
-    list: async () => [...files.keys()],
-    open: async (path) => memoryFile(files.get(basename(path))),
-    rename: refuse,
-    remove: refuse,
-    syncFolder: refuse,
-  };
-}
-
-function memoryFile(bytes: Buffer | undefined): DiskFile {
-  if (bytes === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
-  const refuse = () => Promise.reject(new Error('this disk is only read'));
-  return {
-    size: async () => bytes.length,
-    read: async (into, position) => bytes.copy(into, 0, Math.min(position, bytes.length)),
-    writeSync: () => {
-      throw new Error('this disk is only read');
-    },
-    datasync: refuse,
-    zero: refuse,
-    truncate: refuse,
-    close: async () => {},
-  };
 }
 
 /** The files of a folder, by name. */

@@ -4,10 +4,11 @@ import { systemClock } from '../../../../../core/index.js';
 import { recover } from '../../../../../plugins/stores/file/recover.js';
 import { verify } from '../../../../../plugins/stores/file/tools/index.js';
 import { MapReader } from '../../../../contracts/store.js';
+import { memoryFolder } from '../../../../support/memory-folder.js';
 import { crashCopy, diskError, openStore, put, stored } from '../support.js';
-import { boundsOf, changed, fileOf, filesOf, folderOfThree, memoryDisk } from './support.js';
+import { boundsOf, changed, fileOf, filesOf, folderOfThree } from './support.js';
 
-const check = (files: ReadonlyMap<string, Buffer>) => verify('/nowhere', systemClock, memoryDisk(files));
+const check = (files: ReadonlyMap<string, Buffer>) => verify('/nowhere', systemClock, memoryFolder(files));
 
 function part(files: ReadonlyMap<string, Buffer>, name: string): { bytes: Buffer; at: number[] } {
   const bytes = files.get(name) ?? Buffer.alloc(0);
@@ -142,7 +143,7 @@ describe('damage', () => {
   });
 
   it('of the disk itself is told, and the other files are read all the same', async () => {
-    const disk = memoryDisk(new Map(files).set('journal-3.log', changed(files.get('journal-3.log'), 60)));
+    const disk = memoryFolder(new Map(files).set('journal-3.log', changed(files.get('journal-3.log'), 60)));
     const failing = {
       ...disk,
       open: async (path: string, mode: 'read' | 'write' | 'create') => {
@@ -237,7 +238,7 @@ describe('a record whose checksum is right', () => {
       const files = new Map([['journal-1.log', changed(journal, at + 18)]]);
       const { findings } = await check(files);
       expect(findings).toMatchObject([{ at, what: expect.stringContaining(what) }]);
-      const start = await recover(memoryDisk(files), '/nowhere', new MapReader(), systemClock).catch(
+      const start = await recover(memoryFolder(files), '/nowhere', new MapReader(), systemClock).catch(
         () => 'refused',
       );
       expect(start === 'refused').toBe(synced !== 2);
