@@ -140,11 +140,10 @@ async function overXmlRpc(): Promise<BenchRow[]> {
   try {
     for (const count of counts) servers.push(await startServer('filled', count));
     for (const method of methods) {
-      const [before = '', after = ''] = writeCall(method, ['NUMBER']).split('NUMBER');
-      const named = { before: `${before}${nameOf(0).slice(0, -DIGITS)}`, after, digits: DIGITS };
+      const template = writeCall(method, [`${nameOf(0).slice(0, -DIGITS)}NUMBER`]);
       for (let round = 0; round <= CALL_ROUNDS; round++) {
         for (const [at, server] of servers.entries()) {
-          const body = { ...named, below: (counts[at] ?? 0) / A_SERVICE };
+          const body = { template, digits: DIGITS, below: (counts[at] ?? 0) / A_SERVICE };
           const answered = await send(server, { connections: CONNECTIONS, seconds: SECONDS, body });
           const name = `${method} ${counts[at]}`;
           if (round > 0) rates.set(name, [...(rates.get(name) ?? []), answered]);

@@ -54,12 +54,12 @@ export async function processorTime({ child }: ServerChild): Promise<number> {
 
 /** Sends POSTs for some seconds and answers how many were answered a second; rejects where any was answered wrongly. */
 export async function send(
-  { url }: ServerChild,
+  { url }: Pick<ServerChild, 'url'>,
   options: { connections: number; seconds: number; body: WrkBody },
 ): Promise<number> {
   const { connections, seconds, body } = options;
   if (hasWrk()) return wrk({ url: url.href, connections, seconds, body });
-  const { before, after } = body;
+  const parts = body.template.split('NUMBER');
   const number =
     'from' in body
       ? (at: number) => String(body.from + at)
@@ -70,7 +70,7 @@ export async function send(
     path: url.pathname,
     connections,
     seconds,
-    body: (at) => `${before}${number(at)}${after}`,
+    body: (at) => parts.join(number(at)),
   });
   if (errors > 0) throw new Error(`${errors} requests were answered wrongly`);
   return perSecond;

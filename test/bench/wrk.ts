@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Bodies that differ in one number: either no two have the same, counted up, or any below one, at random. */
+/**
+ * Bodies that differ in one number, which stands wherever the template says NUMBER: either no two have the same, counted
+ * up, or any below one, at random.
+ */
 export type WrkBody = {
-  readonly before: string;
-  readonly after: string;
+  readonly template: string;
 } & ({ readonly from: number } | { readonly below: number; readonly digits: number });
 
 /** Whether Debian's wrk is there: it costs the machine less than a client in Node, so that more is left to the server. */
@@ -36,6 +38,7 @@ export async function wrk(options: {
   const folder = await mkdtemp(join(tmpdir(), 'rollcall-wrk-'));
   try {
     const script = join(folder, 'post.lua');
+    const parts = body.template.split('NUMBER').map((part) => `[==[${part}]==]`);
     await writeFile(
       script,
       `${number.begin}
@@ -43,7 +46,7 @@ export async function wrk(options: {
        wrk.headers['Content-Type'] = 'text/xml'
        request = function()
          ${number.next}
-         return wrk.format(nil, nil, nil, [==[${body.before}]==] .. ${number.show} .. [==[${body.after}]==])
+         return wrk.format(nil, nil, nil, table.concat({${parts.join(', ')}}, ${number.show}))
        end`,
     );
     const args = ['-t1', `-c${connections}`, `-d${seconds}`, '-s', script, url];

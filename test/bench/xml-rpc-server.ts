@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import xmlrpc from 'xmlrpc';
 import { createRegistry, type Registry, RegistryError, silentLogger } from '../../core/index.js';
 import { builtins } from '../../plugins/index.js';
 import { writeResponse } from '../../plugins/transports/xml-rpc/writer.js';
@@ -6,7 +7,7 @@ import { A_SERVICE, nameOf, recordOf } from './records.js';
 
 /**
  * One server of the benchmarks, run as a process of its own: `bare`, node:http that reads the body and answers a
- * constant; `rollcall`, the door with a store, `memory` unless its entry in a configuration is given as JSON; `filled`,
+ * constant; `npm`, npm xmlrpc's server with a table of services; `rollcall`, the door with a store, `memory` unless its entry in a configuration is given as JSON; `filled`,
  * the door with so many instances in memory.
  */
 const servers: Record<string, (argument: string) => Promise<number>> = {
@@ -24,6 +25,41 @@ const servers: Record<string, (argument: string) => Promise<number>> = {
       });
     });
     return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(portOf(server.address()))));
+  },
+  npm: () => {
+    const services = new Map<string, { host: string; port: number; status: number }[]>();
+    const turns = new Map<string, number>();
+    const methods: Record<string, (params: unknown[]) => unknown> = {
+      register: ([name, host, port, status]) => {
+        const instances = services.get(name as string) ?? [];
+        services.set(name as string, instances);
+        const known = instances.findIndex((one) => one.host === host && one.port === port);
+        if (known >= 0) return known + 1;
+        const id = services.size;
+        const one = { id, name, instance: `${host}:${port}`, host, port, status };
+        instances.push(one as (typeof instances)[number]);
+        return id;
+      },
+      get_service_details: ([name]) => {
+        const instances = services.get(name as string) ?? [];
+        const turn = turns.get(name as string) ?? 0;
+        turns.set(name as string, turn + 1);
+        const chosen = instances[turn % instances.length];
+        return chosen === undefined ? false : [chosen.host, chosen.port];
+      },
+      lookup: ([name]) => (services.get(name as string) ?? []).filter(({ status }) => status === 1),
+      heartbeat: ([name]) => services.has(name as string),
+    };
+    return new Promise((resolve) => {
+      const server = xmlrpc.createServer({ host: '127.0.0.1', port: 0, path: '/RPC2' }, () =>
+        resolve(portOf(server.httpServer.address())),
+      );
+      for (const [name, run] of Object.entries(methods)) {
+        server.on(name, (_error: unknown, params: unknown[], answer: (error: null, value: unknown) => void) =>
+          answer(null, run(params)),
+        );
+      }
+    });
   },
   rollcall: async (argument) => portOfDoor(await start(JSON.parse(argument))),
   filled: async (argument) => {
