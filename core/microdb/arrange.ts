@@ -1,5 +1,6 @@
 import { isInheritedName } from './definition.js';
 import { MicroDBError, show } from './errors.js';
+import { firstOf } from './first-of.js';
 import { isPlainObject } from './json.js';
 import { fieldOf } from './key.js';
 import { MAX_FIELDS } from './limits.js';
@@ -13,6 +14,8 @@ export interface FindOptions {
   readonly sort?: { readonly [field: string]: 1 | -1 };
   readonly limit?: number;
   readonly skip?: number;
+  /** Asked again and again while records are looked at: true gives up, with LIMIT_REACHED. */
+  readonly isTooLong?: () => boolean;
 }
 
 /** The fields to sort by, the first counts most; none where the order is free. */
@@ -23,26 +26,34 @@ export interface Arrangement {
   readonly sort: Sort;
   readonly skip: number;
   readonly limit: number;
+  readonly isTooLong?: (() => boolean) | undefined;
 }
 
 /** What comes first in the order of insertion or of an index, all of it. */
 export const UNARRANGED: Arrangement = { sort: [], skip: 0, limit: Number.MAX_SAFE_INTEGER };
 
+const OPTIONS = ['sort', 'limit', 'skip', 'isTooLong'];
+/** Up to so many, the first ones are picked out of what is found; more are had by sorting all of it. */
+const MOST_PICKED = 20_000;
+
 type Compare<R> = (a: R, b: R) => number;
 
 /** Throws INVALID_QUERY for options it does not know. */
 export function checkOptions(options: FindOptions): Arrangement {
-  if (!isPlainObject(options)) refuse(`The options are ${show(options)}; expected { sort?, limit?, skip? }.`);
+  if (!isPlainObject(options))
+    refuse(`The options are ${show(options)}; expected { sort?, limit?, skip?, isTooLong? }.`);
   for (const name of Object.keys(options)) {
-    if (name !== 'sort' && name !== 'limit' && name !== 'skip') {
-      refuse(`Unknown option "${name}".${suggest(name, ['sort', 'limit', 'skip'])}`);
-    }
+    if (!OPTIONS.includes(name)) refuse(`Unknown option "${name}".${suggest(name, OPTIONS)}`);
   }
-  const { sort, skip, limit } = options;
+  const { sort, skip, limit, isTooLong } = options;
+  if (isTooLong !== undefined && typeof isTooLong !== 'function') {
+    refuse(`isTooLong is ${show(isTooLong)}; expected a function that answers true to give up.`);
+  }
   return {
     sort: sort === undefined ? [] : checkSort(sort),
     skip: skip === undefined ? 0 : checkAmount('skip', skip),
     limit: limit === undefined ? Number.MAX_SAFE_INTEGER : checkAmount('limit', limit),
+    isTooLong: isTooLong as Arrangement['isTooLong'],
   };
 }
 
@@ -54,7 +65,10 @@ export function arrange<R extends object>(
   isSorted: boolean,
 ): R[] {
   if (sort.length > 0 && !isSorted) {
-    return [...found].sort(comparison(table, sort)).slice(skip, skip + limit);
+    const wanted = skip + limit;
+    const compare = comparison<R>(table, sort);
+    if (wanted <= MOST_PICKED) return firstOf(found, wanted, compare).slice(skip);
+    return [...found].sort(compare).slice(skip, wanted);
   }
   const result: R[] = [];
   let passed = 0;

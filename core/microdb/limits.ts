@@ -11,10 +11,11 @@ export const MAX_INDEXES = 32;
 export const MAX_FIELDS = 8;
 /** Entries that the lists in one record may make in one index: one for each element, and for each choice of them. */
 export const MAX_INDEX_ENTRIES = 1000;
-/** Depth and number of values of one query; characters of one `$regex`. */
+/** Depth and number of values of one query; characters of one `$regex`, and how many there may be. */
 export const MAX_QUERY_DEPTH = 32;
 export const MAX_QUERY_VALUES = 20_000;
 export const MAX_REGEX_LENGTH = 256;
+export const MAX_REGEXES = 8;
 /** Index entries one query may ask for (the product of its `$in` lists) before a scan is the better plan. */
 export const MAX_PROBES = 10_000;
 /** Ways to use one index that the planner weighs, where a query limits a field more than once (`$all`). */

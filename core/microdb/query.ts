@@ -3,22 +3,30 @@ import { isInheritedName } from './definition.js';
 import { MicroDBError, show } from './errors.js';
 import { isPlainObject } from './json.js';
 import { isScalar } from './key.js';
-import { MAX_QUERY_DEPTH, MAX_QUERY_VALUES, MAX_REGEX_LENGTH } from './limits.js';
+import { MAX_QUERY_DEPTH, MAX_QUERY_VALUES, MAX_REGEX_LENGTH, MAX_REGEXES } from './limits.js';
 import { suggest } from './nearest.js';
+import { compilePattern } from './pattern.js';
 
 /**
  * What to look for, as `sift` (and MongoDB) has it: `{ name: 'a', port: { $gt: 80 }, $or: [...] }`. The operators are
  * $eq $ne $gt $gte $lt $lte $in $nin $all $size $mod $exists $type $regex $options $elemMatch $not $and $or $nor.
- * `$where` is refused, because it is code. A `$regex` runs on the caller's time: a bad pattern can take long.
+ * `$where` is refused, because it is code. A `$regex` is RE2's, which no pattern can keep busy.
  */
 export type Query = { readonly [field: string]: unknown };
+
+/** The `$options` beside a `$regex`. */
+function lettersBeside(owner: unknown): string {
+  return isPlainObject(owner) && Object.hasOwn(owner, '$options') ? String(owner.$options) : '';
+}
 
 /** Whether a record is what the query looks for. */
 export type Test = (record: unknown) => boolean;
 
 // Named one by one, so that no operator a later sift brings gets in unchecked; sift is CommonJS without named exports.
 const { $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $all, $size, $mod } = sift;
-const { $exists, $type, $regex, $options, $elemMatch, $not, $and, $or, $nor } = sift;
+const { $exists, $type, $options, $elemMatch, $not, $and, $or, $nor } = sift;
+const $regex: typeof sift.$regex = (pattern, owner, options) =>
+  sift.createEqualsOperation(compilePattern(String(pattern), lettersBeside(owner)), owner, options);
 const OPERATIONS = {
   ...{ $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $all, $size, $mod },
   ...{ $exists, $type, $regex, $options, $elemMatch, $not, $and, $or, $nor },
@@ -28,7 +36,7 @@ const TYPES: readonly unknown[] = ['string', 'number', 'bool', 'array', 'null'];
 
 /** Makes the test for a query. Throws INVALID_QUERY, naming the operator or field that is wrong. */
 export function compileQuery(query: Query): Test {
-  const budget = { left: MAX_QUERY_VALUES, hasForeign: false };
+  const budget = { left: MAX_QUERY_VALUES, regexes: MAX_REGEXES, hasForeign: false };
   checkQuery(query, 'The query', budget, 1);
   try {
     // sift stumbles over objects without a prototype, and takes those of another realm for something else.
@@ -40,9 +48,10 @@ export function compileQuery(query: Query): Test {
   }
 }
 
-/** What is found out on the way: how many more values the query may hold, and whether an object has another prototype. */
+/** What is found out on the way: how much more the query may hold, and whether an object has another prototype. */
 interface Budget {
   left: number;
+  regexes: number;
   hasForeign: boolean;
 }
 
@@ -134,6 +143,7 @@ function checkOperator(name: string, operand: unknown, beside: object, budget: B
     case '$regex':
       expect(typeof operand === 'string', 'a pattern in a string');
       expect(String(operand).length <= MAX_REGEX_LENGTH, `at most ${MAX_REGEX_LENGTH} characters`);
+      if (--budget.regexes < 0) refuse(`The query holds more than ${MAX_REGEXES} $regex; say it in fewer`);
       return;
     case '$options':
       expect(typeof operand === 'string' && /^[imsu]{0,4}$/.test(operand), 'letters of i, m, s and u');

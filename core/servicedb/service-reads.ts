@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js';
 import { RegistryError } from '../errors.js';
 import { type Collection, type FindOptions, MicroDBError, type Query } from '../microdb/index.js';
 import type { ServiceRecord } from './record.js';
@@ -8,12 +9,20 @@ export interface Lookup {
   readonly stale: readonly ServiceRecord[];
 }
 
+/** How long one query may look for what it asks for, while all other calls wait. */
+export const LONGEST_READ_MS = 1_000;
+
 const NONE: readonly ServiceRecord[] = Object.freeze([]);
 
 /** What can be asked of the service records. All of it answers from memory, and copies no record. */
 export abstract class ServiceReads {
   /** Whose turn it is among the instances of a name. */
   readonly #turns = new Map<string, number>();
+  readonly #now: () => number;
+
+  constructor(clock: Clock) {
+    this.#now = () => clock.monotonic();
+  }
 
   protected abstract get records(): Collection<ServiceRecord>;
 
@@ -45,13 +54,18 @@ export abstract class ServiceReads {
     }
   }
 
-  /** Records by a JSON query, with the operators of sift. INVALID_QUERY, which lists them. */
-  find(query: Query = {}, options: FindOptions = {}): readonly ServiceRecord[] {
-    return asInvalidQuery(() => this.records.find(query, options));
+  /**
+   * Records by a JSON query, with the operators of sift. INVALID_QUERY, which lists them; LIMIT_REACHED for one that takes
+   * longer than {@link LONGEST_READ_MS}, since all others wait meanwhile.
+   */
+  find(query: Query = {}, options: Omit<FindOptions, 'isTooLong'> = {}): readonly ServiceRecord[] {
+    const until = this.#now() + LONGEST_READ_MS;
+    const isTooLong = () => this.#now() > until;
+    return asRegistryError(() => this.records.find(query, { ...options, isTooLong }));
   }
 
   count(query?: Query): number {
-    return query === undefined ? this.records.size : asInvalidQuery(() => this.records.count(query));
+    return query === undefined ? this.records.size : asRegistryError(() => this.records.count(query));
   }
 
   /** Every record, one after another; changes made meanwhile may or may not be met. */
@@ -92,12 +106,12 @@ export abstract class ServiceReads {
   }
 }
 
-function asInvalidQuery<T>(run: () => T): T {
+function asRegistryError<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof MicroDBError)
-      throw new RegistryError('INVALID_QUERY', error.message, { cause: error });
-    throw error;
+    if (!(error instanceof MicroDBError)) throw error;
+    const code = error.code === 'LIMIT_REACHED' ? 'LIMIT_REACHED' : 'INVALID_QUERY';
+    throw new RegistryError(code, error.message, { cause: error });
   }
 }

@@ -79,7 +79,7 @@ export class ServiceDB extends ServiceReads {
     options: ServiceDBOptions;
   }) {
     const { db, catalogue, hooks, clock, options } = parts;
-    super();
+    super(clock);
     this.#db = db;
     this.#catalogue = catalogue;
     this.#hooks = hooks;

@@ -15,6 +15,7 @@ const HOMES: { readonly [name: string]: readonly string[] } = {
   tapable: ['core/guarded-hook.ts'],
   cosmiconfig: ['core/config.ts'],
   pino: ['core/logger.ts'],
+  re2js: ['core/microdb/pattern.ts'],
   'pino-pretty': ['core/logger.ts'],
   xmlrpc: ['plugins/transports/xml-rpc/', 'plugins/checkers/xml-rpc/', 'plugins/spawners/supervisord/'],
 };

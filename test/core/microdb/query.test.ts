@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MicroDB } from '../../../core/microdb/index.js';
 import { codeOf, errorOf, instance, makeInstances } from './instances.js';
@@ -58,6 +59,44 @@ describe('finding records', () => {
     expect(ports).toEqual(ports.toSorted((a, b) => b - a));
     const page = instances.find({}, { sort: { id: 1 }, skip: 10, limit: 5 }).map(({ id }) => id);
     expect(page).toEqual([11, 12, 13, 14, 15]);
+  });
+
+  it('gives the same first ones of an order as sorting all would, however many are asked for', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ port: fc.nat(5), tags: fc.constantFrom(['a'], ['b']) }), { maxLength: 60 }),
+        fc.nat(70),
+        fc.nat(70),
+        (rows, skip, limit) => {
+          const { instances } = makeInstances();
+          for (const [at, row] of rows.entries()) instances.insert(instance('payments', at + 1, row));
+          const sort = { port: -1, 'tags.0': 1 } as const;
+          const all = instances.find({}, { sort });
+          expect(instances.find({}, { sort, skip, limit })).toEqual(all.slice(skip, skip + limit));
+        },
+      ),
+    );
+  });
+
+  it('gives up on a query that takes longer than its caller allows', () => {
+    const { instances } = makeInstances();
+    for (let at = 1; at <= 1_000; at++) instances.insert(instance('payments', at));
+    let looks = 0;
+    const isTooLong = () => ++looks > 3;
+    const error = errorOf(() => instances.find({ port: { $exists: false } }, { limit: 999, isTooLong }));
+    expect(error).toMatchObject({ code: 'LIMIT_REACHED' });
+    expect(error.message).toContain('after 256 records');
+    looks = 0;
+    expect(instances.find({ name: { $ne: 'x' } }, { limit: 3, isTooLong })).toHaveLength(3);
+  });
+
+  it('takes no longer over a pattern that keeps a backtracking engine busy for years', () => {
+    const { instances } = makeInstances();
+    instances.insert(instance('payments', 1, { meta: { text: `${'a'.repeat(200)}!` } }));
+    for (const $regex of ['^(a+)+$', '^(a|aa)+$', '^(a|a?)+$', '(.*a){60}b']) {
+      expect(instances.find({ 'meta.text': { $regex } })).toEqual([]);
+    }
+    expect(instances.find({ 'meta.text': { $regex: '^a+!$' } })).toHaveLength(1);
   });
 
   it('orders by key what the sort leaves equal, whichever index found it', () => {
@@ -136,6 +175,9 @@ describe('finding records', () => {
     ['$exists of a string', { port: { $exists: 'yes' } }],
     ['an unknown $type', { port: { $type: 'date' } }],
     ['a broken $regex', { name: { $regex: '(' } }],
+    ['a $regex with lookaround', { name: { $regex: '(?=a)' } }],
+    ['a $regex that refers back', { name: { $regex: '(a)\\1' } }],
+    ['too many $regex', { $or: Array.from({ length: 9 }, (_, at) => ({ name: { $regex: `^${at}` } })) }],
     ['a long $regex', { name: { $regex: 'x'.repeat(257) } }],
     ['$options alone', { name: { $options: 'i' } }],
     ['$options that keep a place', { name: { $regex: 'a', $options: 'g' } }],
