@@ -12,9 +12,9 @@ import {
   RegistryError,
 } from '../../../core/index.js';
 import { FAULT_CODES, faultOf, XmlRpcFault } from './faults.js';
-import { createIntrospection, type MethodTable } from './introspection.js';
 import { type Caller, checkParams, type Method } from './method.js';
-import { createMethods } from './methods.js';
+import { createMethods } from './methods/create-methods.js';
+import type { MethodTable } from './methods/introspection.js';
 import { readMethodCall } from './reader.js';
 import type { XmlRpcValue } from './values.js';
 import { writeFault, writeResponse } from './writer.js';
@@ -30,19 +30,23 @@ export class XmlRpcDoor implements MethodTable {
 
   constructor(api: PluginApi) {
     this.#api = api;
-    for (const method of [...createMethods(api), ...createIntrospection(this)])
-      this.#methods.set(method.name, method);
+    for (const method of createMethods(api, this)) this.#methods.set(method.name, method);
   }
 
   names(): readonly string[] {
     return [...new Set([...this.#methods.keys(), ...this.#api.operations.keys()])].sort();
   }
 
-  get(name: string): Method | undefined {
+  method(name: string): Method {
     const method = this.#methods.get(name);
     if (method !== undefined) return method;
     const operation = this.#api.operations.get(name);
-    if (operation === undefined) return undefined;
+    if (operation === undefined) {
+      throw new XmlRpcFault(
+        FAULT_CODES.METHOD_NOT_FOUND,
+        `there is no method "${name.slice(0, 100)}"; system.listMethods lists them`,
+      );
+    }
     let contributed = this.#contributed.get(operation);
     if (contributed === undefined) {
       contributed = methodOf(operation);
@@ -52,13 +56,7 @@ export class XmlRpcDoor implements MethodTable {
   }
 
   call(name: string, params: readonly XmlRpcValue[], caller: Caller): Awaitable<XmlRpcValue> {
-    const method = this.get(name);
-    if (method === undefined) {
-      throw new XmlRpcFault(
-        FAULT_CODES.METHOD_NOT_FOUND,
-        `there is no method "${name.slice(0, 100)}"; system.listMethods lists them`,
-      );
-    }
+    const method = this.method(name);
     checkParams(method, params);
     return this.#api.fire.authorize.isTapped
       ? this.#callAuthorized(method, params, caller)

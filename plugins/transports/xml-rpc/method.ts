@@ -1,9 +1,8 @@
 import type { AccessRequest, Awaitable, By } from '../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from './faults.js';
+import type { MethodSpec } from './methods/table.js';
+import { wireTypes, type XmlRpcType } from './methods/wire-types.js';
 import type { XmlRpcValue } from './values.js';
-
-/** The types of XML-RPC as `system.methodSignature` names them; `undef` where a method does not commit itself. */
-export type XmlRpcType = 'string' | 'int' | 'boolean' | 'double' | 'struct' | 'array' | 'undef';
 
 /** One parameter: what it is called in help and faults, and the types it may have. */
 export interface Parameter {
@@ -24,7 +23,7 @@ export interface Caller {
   as(who: string): Caller;
 }
 
-/** One row of the method table: dispatch, introspection, docs/xml-rpc.md and the faults for wrong parameters come from it. */
+/** One method as dispatch and introspection need it: a row of the table, or an operation, and what runs it. */
 export interface Method {
   readonly name: string;
   /** What it does and answers, in a sentence or two. */
@@ -35,6 +34,16 @@ export interface Method {
   readonly verb: AccessRequest['verb'];
   /** Parameters have been held against `parameters`: as many as there may be, each of a type it may have. */
   run(params: readonly XmlRpcValue[], caller: Caller): Awaitable<XmlRpcValue>;
+}
+
+/** A row of the table with what runs it. */
+export function methodFrom(name: string, spec: MethodSpec, run: Method['run']): Method {
+  const parameters = spec.parameters.map(({ name, type, optional }) => ({
+    name,
+    types: wireTypes(type),
+    isOptional: optional === true,
+  }));
+  return { name, help: spec.help, parameters, returns: wireTypes(spec.returns), verb: spec.verb, run };
 }
 
 /** `register(name, host, port[, status[, details]])` */
