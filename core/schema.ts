@@ -39,7 +39,8 @@ export function parse<S extends z.ZodType>(
   const result = schema.safeParse(value, { reportInput: true });
   const unknown = droppedKeys(schema, value, []);
   if (result.success && unknown.length === 0) return { data: result.data };
-  return { issues: [...unknown, ...(result.success ? [] : describeIssues(result.error, schema))] };
+  const issues = [...unknown, ...(result.success ? [] : describeIssues(result.error, schema))];
+  return { issues: [...new Set(issues)] };
 }
 
 /** Parses an argument of a call, as {@link parse} does; INVALID_ARGUMENT says all that is wrong with it. */
@@ -107,7 +108,8 @@ function droppedKeys(schema: unknown, value: unknown, path: Path): string[] {
   const isOpen = !(schema instanceof z.ZodObject) || schema.def.catchall !== undefined;
   const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
   return Object.entries(value).flatMap(([key, member]) =>
-    isOpen || known.includes(key)
+    // zod drops a member of this name also where any other may be.
+    (isOpen && key !== '__proto__') || known.includes(key)
       ? droppedKeys(childOf(schema, key), member, [...path, key])
       : [unknownKey([...path, key], known)],
   );

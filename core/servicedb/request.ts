@@ -71,7 +71,9 @@ const checkSpec = z
 function isSmallJson(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   try {
-    return JSON.stringify(value).length <= LIMITS.checkBytes;
+    const text = JSON.stringify(value);
+    // zod would drop a member of this name in silence.
+    return text.length <= LIMITS.checkBytes && !text.includes('"__proto__":');
   } catch {
     // It is circular, far too deep, or holds a bigint.
     return false;

@@ -106,6 +106,20 @@ describe('what is wrong with a value', () => {
   });
 });
 
+describe('a member called __proto__', () => {
+  it.each([
+    ['an object', z.object({ a: z.int().optional() })],
+    ['an object that takes no others', z.strictObject({ a: z.int().optional() })],
+    ['a record', z.record(z.string(), z.unknown())],
+  ])('of %s is refused, never dropped in silence', (_, schema) => {
+    const value = JSON.parse('{"__proto__":{"a":1}}');
+    expect(issues(schema, value)?.[0]).toMatch(/^unknown key "__proto__"/);
+    expect(issues(z.strictObject({ in: schema }), { in: value })).toEqual([
+      expect.stringMatching(/^unknown key "in.__proto__"/),
+    ]);
+  });
+});
+
 describe('an object that names its keys', () => {
   it('takes no others, also where zod would drop them', () => {
     const inner = z.object({ cert: z.string().optional() });
