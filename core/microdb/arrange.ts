@@ -102,7 +102,7 @@ function checkSort(sort: unknown): Sort {
 }
 
 /** By the fields asked for, then by key, so that the answer is the same whichever index found it. */
-function comparison<R extends object>(table: Table<R>, sort: Sort): Compare<R> {
+export function comparison<R extends object>(table: Table<R>, sort: Sort): Compare<R> {
   return (a, b) => {
     for (const [field, direction] of sort) {
       const difference = compareValues(fieldOf(a, field), fieldOf(b, field));

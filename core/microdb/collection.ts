@@ -1,13 +1,13 @@
-import { arrange, checkOptions, type FindOptions } from './arrange.js';
+import { arrange, checkOptions, comparison, type FindOptions } from './arrange.js';
 import { type Rows, RowsView } from './bucket.js';
 import type { CompleteDefinition, IndexDefinition } from './definition.js';
 import { MicroDBError } from './errors.js';
 import type { Feed } from './feed.js';
 import type { Key, KeyPart, Scalar } from './key.js';
 import type { PlanKind } from './plan.js';
-import type { Query } from './query.js';
+import { compileQuery, type Query } from './query.js';
 import { acceptRecord, patchRecord, type WriteOptions } from './record.js';
-import { search, wholeAnswer } from './search.js';
+import { checkIsQuery, search, wholeAnswer } from './search.js';
 import type { Table } from './table.js';
 
 /** How a query is answered. */
@@ -129,6 +129,26 @@ export class Collection<R extends object> {
   explain(query: Query = {}, options: FindOptions = {}): Explanation {
     const { plan } = search(this.#table, query, checkOptions(options));
     return { index: plan.index, kind: plan.kind, examined: plan.count, sorted: plan.isSorted };
+  }
+
+  /**
+   * Those records that the best index for a query leaves to be looked at: all that it asks for, and perhaps more. A view:
+   * where records change while it is iterated over, those of an ordered index may come twice or not at all. Throws
+   * INVALID_QUERY.
+   */
+  candidates(query: Query): Iterable<R> {
+    return search(this.#table, query).plan.read();
+  }
+
+  /** Whether a query asks for a record: for who goes through records himself, a few at a time. Throws INVALID_QUERY. */
+  matcher(query: Query): (record: R) => boolean {
+    checkIsQuery(query);
+    return compileQuery(query);
+  }
+
+  /** How {@link find} orders by some fields: for who has found records himself. Throws INVALID_QUERY. */
+  comparison(sort: NonNullable<FindOptions['sort']>): (a: R, b: R) => number {
+    return comparison(this.#table, checkOptions({ sort }).sort);
   }
 
   /**

@@ -54,6 +54,11 @@ export class Expiry {
     return this.#silence.isOn && isSilent(record) && this.#silence.has(keyOf(record));
   }
 
+  /** How long its lease still runs; undefined where it has none here, or it has ended. */
+  leaseLeftMs(record: ServiceRecord): number | undefined {
+    return this.#leases.leftMs(keyOf(record));
+  }
+
   /** An instance that has a lease speaks. */
   renew(key: string, ttlMs: number): void {
     this.#leases.set(key, ttlMs);

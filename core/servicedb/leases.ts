@@ -43,6 +43,12 @@ export class Leases {
     return this.#leases.has(key);
   }
 
+  /** How long the lease of `key` still holds; undefined where there is none. */
+  leftMs(key: string): number | undefined {
+    const lease = this.#leases.get(key);
+    return lease && Math.max(0, lease.dueAt - this.#clock.monotonic());
+  }
+
   /** The lease of `key` holds for `ms` from now. */
   set(key: string, ms: number): void {
     const dueAt = this.#clock.monotonic() + ms;

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import { RegistryError } from '../errors.js';
 import { type Collection, type FindOptions, MicroDBError, type Query } from '../microdb/index.js';
 import type { ServiceRecord } from './record.js';
+import { SortedIds } from './sorted-ids.js';
 
 /** The instances a caller may use, and, in mass silence, those that fell silent in it, as they were last known. */
 export interface Lookup {
@@ -13,11 +14,18 @@ export interface Lookup {
 export const LONGEST_READ_MS = 1_000;
 
 const NONE: readonly ServiceRecord[] = Object.freeze([]);
+/** Records between two places to pause: few, since a query may be 20,000 values long and is held against each. */
+const STRIDE = 100;
+/** A query that an index narrows to so few is answered without a pause. */
+const FEW = 1_000;
+/** One that it narrows to so few is answered from there, and put in order: more are sooner met on a walk by id. */
+const MANY = 50_000;
 
 /** What can be asked of the service records. All of it answers from memory, and copies no record. */
 export abstract class ServiceReads {
   /** Whose turn it is among the instances of a name. */
   readonly #turns = new Map<string, number>();
+  readonly #ids = new SortedIds();
   readonly #now: () => number;
 
   constructor(clock: Clock) {
@@ -26,8 +34,18 @@ export abstract class ServiceReads {
 
   protected abstract get records(): Collection<ServiceRecord>;
 
-  /** Whether a record is to be answered although it is silent. */
-  protected abstract isStale(record: ServiceRecord): boolean;
+  /** Whether an instance is answered although it is silent: it fell silent with many others. */
+  abstract isStale(record: ServiceRecord): boolean;
+
+  /** How long an instance's lease still runs; undefined where it has none, it has ended, or another server keeps it. */
+  abstract leaseLeftMs(record: ServiceRecord): number | undefined;
+
+  /** To be told of every record that comes, goes or gets another id. */
+  protected follow(record: ServiceRecord | undefined, previous: ServiceRecord | undefined): void {
+    if (record?.id === previous?.id) return;
+    if (previous !== undefined) this.#ids.remove(previous.id);
+    if (record !== undefined) this.#ids.add(record.id);
+  }
 
   /** A name has no instances any more. */
   protected endTurns(name: string): void {
@@ -64,6 +82,30 @@ export abstract class ServiceReads {
     return asRegistryError(() => this.records.find(query, { ...options, isTooLong }));
   }
 
+  /**
+   * The records that a query asks for, in the order of their ids, from the first one above `after`. Ids rise and are never
+   * used again, so that who goes on after the last one he got misses none and gets none twice, whatever changes
+   * meanwhile. Between records it gives `undefined`: there, and only there, a caller may pause for as long as he likes.
+   * INVALID_QUERY, at the first step.
+   */
+  *search(query: Query = {}, after = 0): Generator<ServiceRecord | undefined, void, void> {
+    const { examined, index } = asRegistryError(() => this.records.explain(query));
+    if (examined <= FEW) {
+      yield* this.find(query)
+        .filter(({ id }) => id > after)
+        .sort(byId);
+      return;
+    }
+    const isAskedFor = asRegistryError(() => this.records.matcher(query));
+    if (index !== null && examined <= MANY) yield* this.#sorted(query, isAskedFor, after);
+    else yield* this.#walk(isAskedFor, after);
+  }
+
+  /** How {@link find} orders by some members: for who has the records already. INVALID_QUERY. */
+  comparison(sort: NonNullable<FindOptions['sort']>): (a: ServiceRecord, b: ServiceRecord) => number {
+    return asRegistryError(() => this.records.comparison(sort));
+  }
+
   count(query?: Query): number {
     return query === undefined ? this.records.size : asRegistryError(() => this.records.count(query));
   }
@@ -98,12 +140,43 @@ export abstract class ServiceReads {
     return this.#turn(name, [...this.instances(name)]);
   }
 
+  /** What an index gives for a query, put in the order of ids. */
+  *#sorted(query: Query, isAskedFor: (record: ServiceRecord) => boolean, after: number) {
+    const found: ServiceRecord[] = [];
+    let seen = 0;
+    for (const record of this.records.candidates(query)) {
+      if (record.id > after && isAskedFor(record)) found.push(record);
+      if (++seen % STRIDE === 0) yield undefined;
+    }
+    for (const record of found.sort(byId)) {
+      const current = this.get(record.id);
+      if (current === record || (current !== undefined && isAskedFor(current))) yield current;
+    }
+  }
+
+  *#walk(isAskedFor: (record: ServiceRecord) => boolean, after: number) {
+    for (let last = after; ; ) {
+      const ids = this.#ids.after(last, STRIDE);
+      for (const id of ids) {
+        const record = this.get(id);
+        if (record !== undefined && isAskedFor(record)) yield record;
+      }
+      if (ids.length < STRIDE) return;
+      last = ids.at(-1) as number;
+      yield undefined;
+    }
+  }
+
   #turn(name: string, records: readonly ServiceRecord[]): ServiceRecord | undefined {
     if (records.length < 2) return records[0];
     const turn = this.#turns.get(name) ?? 0;
     this.#turns.set(name, turn + 1);
     return records[turn % records.length];
   }
+}
+
+function byId(a: ServiceRecord, b: ServiceRecord): number {
+  return a.id - b.id;
 }
 
 function asRegistryError<T>(run: () => T): T {

@@ -12,6 +12,7 @@ import { Drafts, type Which } from './drafts.js';
 import { Expiry } from './expiry.js';
 import { fireHooks } from './fire-hooks.js';
 import { IdBlock } from './id-block.js';
+import type { ServiceDBOptions } from './options.js';
 import {
   instanceKey,
   mergeRecord,
@@ -31,18 +32,9 @@ import {
 import { ServiceReads } from './service-reads.js';
 import { ServiceShelf } from './service-shelf.js';
 
-export interface ServiceDBOptions {
-  /** How long an instance whose lease ended is kept as `error` before it is removed. */
-  readonly forgetAfterMs: number;
-  readonly massSilenceShare: number;
-  readonly massSilenceWindowMs: number;
-  readonly massSilenceMaxMs: number;
-  /** More instances than this are refused. */
-  readonly maxInstances: number;
-}
-
 export type { Changes } from './changes-since.js';
 export type { Which } from './drafts.js';
+export type { ServiceDBOptions } from './options.js';
 export type { Lookup } from './service-reads.js';
 
 const INTERNAL: By = Object.freeze({ who: 'registry', door: 'internal' });
@@ -117,8 +109,12 @@ export class ServiceDB extends ServiceReads {
     return this.#shelf.records;
   }
 
-  protected override isStale(record: ServiceRecord): boolean {
+  override isStale(record: ServiceRecord): boolean {
     return this.#expiry.isStale(record);
+  }
+
+  override leaseLeftMs(record: ServiceRecord): number | undefined {
+    return this.#expiry.leaseLeftMs(record);
   }
 
   /** The stable id of this server, which checks and expires the records that name it as `home`. */
@@ -134,10 +130,13 @@ export class ServiceDB extends ServiceReads {
   /** Replay has ended: every lease gets one fresh term, since nobody could heartbeat meanwhile. */
   opened(): void {
     this.#shelf.endLoad();
-    for (const record of this.records) this.#expiry.watchOver(record, undefined);
+    for (const record of this.records) {
+      this.#expiry.watchOver(record, undefined);
+      this.follow(record, undefined);
+    }
   }
 
-  /** Callers that wait for a service are told that the registry stops. */
+  /** Callers that wait are told that the registry stops. */
   endWaits(): void {
     this.#demands.close();
   }
@@ -374,6 +373,7 @@ export class ServiceDB extends ServiceReads {
   /** The feed has delivered changes of records: first what ServiceDB itself keeps of them, then the hooks. */
   #changed(changes: readonly RecordChange[], commit: FeedCommit): void {
     for (const { record, previous } of changes) {
+      this.follow(record, previous);
       if (record !== undefined) this.#appeared(record, previous);
       else if (previous !== undefined) this.#disappeared(previous);
     }

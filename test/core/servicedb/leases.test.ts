@@ -24,6 +24,19 @@ describe('a lease', () => {
     expect(commits).toHaveLength(1);
   });
 
+  it('says how long it still runs, as long as it does', async () => {
+    const { services, clock } = await leased();
+    const left = () => services.leaseLeftMs(services.instance('echo', 'a')!);
+    clock.advance(2_000);
+    expect(left()).toBe(3_000);
+    services.heartbeat('echo');
+    expect(left()).toBe(5_000);
+    clock.advance(5_000);
+    expect(left()).toBeUndefined();
+    await services.register({ ...ECHO, instance: 'b', ttlMs: undefined });
+    expect(services.leaseLeftMs(services.instance('echo', 'b')!)).toBeUndefined();
+  });
+
   it('that is missed makes an error at that moment, and says why', async () => {
     const { services, clock, status } = await leased();
     clock.advance(4_999);
