@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   DOOR_CONFLICT:
     'Two doors want the same path on the same address, or the same address with other TLS settings.',
   REQUEST_TOO_LARGE: 'A request body is larger than the door allows.',
+  ANSWER_TOO_LARGE: 'An answer is larger than the door allows.',
   INVALID_ARGUMENT: 'An argument has the wrong type, or a value outside its limits.',
   INVALID_QUERY: 'A query has an unknown operator or a bad value.',
   NOT_FOUND: 'What was named does not exist.',

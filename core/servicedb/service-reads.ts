@@ -65,10 +65,15 @@ export abstract class ServiceReads {
     return this.records.by('name', name);
   }
 
+  /** How many instances a name has, whatever their status. */
+  countOf(name: string): number {
+    return this.records.countBy('name', name);
+  }
+
   /** The names of all services, each with its number of instances. */
   *names(): Iterable<{ name: string; instances: number }> {
     for (const name of this.records.valuesOf('name')) {
-      yield { name: String(name), instances: this.records.countBy('name', name) };
+      yield { name: String(name), instances: this.countOf(String(name)) };
     }
   }
 
@@ -96,9 +101,14 @@ export abstract class ServiceReads {
         .sort(byId);
       return;
     }
-    const isAskedFor = asRegistryError(() => this.records.matcher(query));
+    const isAskedFor = this.matcher(query);
     if (index !== null && examined <= MANY) yield* this.#sorted(query, isAskedFor, after);
     else yield* this.#walk(isAskedFor, after);
+  }
+
+  /** Whether a query asks for a record: for who goes through records himself. INVALID_QUERY. */
+  matcher(query: Query): (record: ServiceRecord) => boolean {
+    return asRegistryError(() => this.records.matcher(query));
   }
 
   /** How {@link find} orders by some members: for who has the records already. INVALID_QUERY. */

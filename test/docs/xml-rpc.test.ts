@@ -10,7 +10,8 @@ import { renderPage } from '../support/xml-rpc-page.js';
 const door = new XmlRpcDoor({ services: {}, operations: new Map() } as unknown as PluginApi);
 const methods = door.names().map((name) => door.method(name));
 
-test('docs/xml-rpc.md says of methods and structs what the table says; `vitest run -u` renders it anew', async () => {
+test('docs/xml-rpc.md says of methods and structs what the table says', async () => {
+  // `npx vitest run test/docs/xml-rpc.test.ts -u` writes it anew.
   const path = new URL('../../docs/xml-rpc.md', import.meta.url).pathname;
   await expect(renderPage(readFileSync(path, 'utf8'))).toMatchFileSnapshot(path);
 });

@@ -5,32 +5,37 @@ import {
   type DoorReply,
   type DoorRequest,
   isPromise,
-  type Json,
   type Operation,
   type PluginApi,
   parseArgument,
   RegistryError,
 } from '../../../core/index.js';
-import { FAULT_CODES, faultOf, XmlRpcFault } from './faults.js';
-import { type Caller, checkParams, type Method } from './method.js';
+import { FAULT_CODES, faultOf, quoted, XmlRpcFault } from './faults.js';
+import { besideUnlessRead, type Caller, checkParams, type Method } from './method.js';
+import { answerLimits } from './methods/answers.js';
 import { createMethods } from './methods/create-methods.js';
 import type { MethodTable } from './methods/introspection.js';
+import { withoutNulls } from './methods/without-nulls.js';
 import { readMethodCall } from './reader.js';
-import type { XmlRpcValue } from './values.js';
-import { writeFault, writeResponse } from './writer.js';
+import { Turns } from './turns.js';
+import type { Answer, XmlRpcValue } from './values.js';
+import { MAX_ANSWER, type WriterLimits, writeFault, writeResponse } from './writer.js';
 
 const XML = 'text/xml';
 
 /** Answers XML-RPC calls: reads one, runs it, writes its answer. Whatever is wrong with a call, the answer is a fault. */
 export class XmlRpcDoor implements MethodTable {
   readonly #api: PluginApi;
+  readonly #limits: WriterLimits;
   readonly #methods = new Map<string, Method>();
   /** The methods of operations, which plugins may contribute until every setup is done. */
   readonly #contributed = new Map<Operation, Method>();
 
-  constructor(api: PluginApi) {
+  constructor(api: PluginApi, { maxAnswer = MAX_ANSWER }: { maxAnswer?: number } = {}) {
     this.#api = api;
-    for (const method of createMethods(api, this)) this.#methods.set(method.name, method);
+    this.#limits = answerLimits(maxAnswer);
+    const context = { services: api.services, turns: new Turns(api.clock), maxAnswer };
+    for (const method of createMethods(context, this)) this.#methods.set(method.name, method);
   }
 
   names(): readonly string[] {
@@ -44,7 +49,7 @@ export class XmlRpcDoor implements MethodTable {
     if (operation === undefined) {
       throw new XmlRpcFault(
         FAULT_CODES.METHOD_NOT_FOUND,
-        `there is no method "${name.slice(0, 100)}"; system.listMethods lists them`,
+        `there is no method ${quoted(name)}; system.listMethods lists them`,
       );
     }
     let contributed = this.#contributed.get(operation);
@@ -55,8 +60,7 @@ export class XmlRpcDoor implements MethodTable {
     return contributed;
   }
 
-  call(name: string, params: readonly XmlRpcValue[], caller: Caller): Awaitable<XmlRpcValue> {
-    const method = this.method(name);
+  call(method: Method, params: readonly XmlRpcValue[], caller: Caller): Awaitable<Answer> {
     checkParams(method, params);
     return this.#api.fire.authorize.isTapped
       ? this.#callAuthorized(method, params, caller)
@@ -71,7 +75,7 @@ export class XmlRpcDoor implements MethodTable {
     try {
       const call = readMethodCall(request.body);
       method = call.method;
-      const answer = this.call(method, call.params, new HttpCaller(request, request.remote));
+      const answer = this.call(this.method(method), call.params, new HttpCaller(request, request.remote));
       if (isPromise(answer)) answer.then((value) => this.#answer(value, method, began, reply)).catch(fail);
       else this.#answer(answer, method, began, reply);
     } catch (error) {
@@ -79,16 +83,20 @@ export class XmlRpcDoor implements MethodTable {
     }
   }
 
-  #answer(value: XmlRpcValue, method: string, began: number | undefined, reply: DoorReply): void {
-    reply(200, XML, writeResponse(value));
+  fault(error: unknown, method: string): { code: number; message: string } {
+    if (!(error instanceof XmlRpcFault) && !(error instanceof RegistryError)) {
+      this.#api.logger.error({ method, err: error }, `The call of "${method}" failed within the registry.`);
+    }
+    return faultOf(error);
+  }
+
+  #answer(value: Answer, method: string, began: number | undefined, reply: DoorReply): void {
+    reply(200, XML, writeResponse(value, this.#limits));
     if (began !== undefined) this.#tell(method, undefined, began);
   }
 
   #fail(error: unknown, method: string, began: number | undefined, reply: DoorReply): void {
-    const { code, message } = faultOf(error);
-    if (!(error instanceof XmlRpcFault) && !(error instanceof RegistryError)) {
-      this.#api.logger.error({ method, err: error }, `The call of "${method}" failed within the registry.`);
-    }
+    const { code, message } = this.fault(error, method);
     reply(200, XML, writeFault(code, message));
     if (began !== undefined) this.#tell(method, code, began);
   }
@@ -98,11 +106,7 @@ export class XmlRpcDoor implements MethodTable {
     this.#api.fire.answered.call({ door: 'xml-rpc', method, fault, durationMs });
   }
 
-  async #callAuthorized(
-    method: Method,
-    params: readonly XmlRpcValue[],
-    caller: Caller,
-  ): Promise<XmlRpcValue> {
+  async #callAuthorized(method: Method, params: readonly XmlRpcValue[], caller: Caller): Promise<Answer> {
     const { remote, authorization } = caller;
     const service =
       method.parameters[0]?.name === 'name' && typeof params[0] === 'string' ? params[0] : undefined;
@@ -165,18 +169,11 @@ function methodOf(operation: Operation): Method {
     })),
     returns: ['undef'],
     verb: operation.verb,
+    inMulticall: besideUnlessRead(operation.verb),
     async run(params, { by, signal }) {
       const named = Object.fromEntries(params.map((value, index) => [names[index], value]));
       const result = await operation.run(parseArgument(operation.params, named), { by, signal });
-      return withoutNulls(result) ?? '';
+      return withoutNulls(result ?? null);
     },
   };
-}
-
-/** Stock clients need not know `<nil/>`: members that are null are left out. */
-function withoutNulls(value: Json): XmlRpcValue {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return (value as readonly Json[]).map((item) => withoutNulls(item) ?? '');
-  const members = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
-  return Object.fromEntries(members.map(([name, member]) => [name, withoutNulls(member as Json)]));
 }

@@ -63,6 +63,7 @@ export const FAULT_CODE_OF_ERROR: Readonly<Record<ErrorCode, number>> = {
   ADDRESS_UNAVAILABLE: 1304,
   DOOR_CONFLICT: 1305,
   REQUEST_TOO_LARGE: 1306,
+  ANSWER_TOO_LARGE: 1307,
 
   CONFIG_NOT_FOUND: 1401,
   CONFIG_UNREADABLE: 1402,
@@ -89,14 +90,27 @@ export class XmlRpcFault extends Error {
   }
 }
 
+/** Longer messages are cut in the middle: they quote what the caller sent, and that may be as long as a request. */
+const MAX_MESSAGE = 1_000;
+
 /**
  * What a caller is told of anything that was thrown. A fault and a RegistryError were written for callers and are told
  * as they are; of anything else nothing is told, since its message may hold paths or secrets: the door logs it.
  */
 export function faultOf(error: unknown): { code: number; message: string } {
-  if (error instanceof XmlRpcFault) return { code: error.faultCode, message: error.message };
+  if (error instanceof XmlRpcFault) return { code: error.faultCode, message: bounded(error.message) };
   if (error instanceof RegistryError) {
-    return { code: FAULT_CODE_OF_ERROR[error.code] ?? FAULT_CODES.INTERNAL, message: error.message };
+    return { code: FAULT_CODE_OF_ERROR[error.code] ?? FAULT_CODES.INTERNAL, message: bounded(error.message) };
   }
   return { code: FAULT_CODES.INTERNAL, message: 'the registry failed on this call; its log says why' };
+}
+
+/** What a caller sent, quoted for a message and never long: a control character in it can't end the line of a log. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}
+
+function bounded(message: string): string {
+  if (message.length <= MAX_MESSAGE) return message;
+  return `${message.slice(0, MAX_MESSAGE * 0.7)} … ${message.slice(-MAX_MESSAGE * 0.3)}`;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { definePlugin, duration, messageOf, RegistryError } from '../../../core/index.js';
 import { XmlRpcDoor } from './door.js';
+import { MAX_ANSWER } from './writer.js';
 
 const pem = z.string().min(1);
 
@@ -23,6 +24,12 @@ export const xmlRpcOptions = z.strictObject({
     .min(1_024)
     .max(64 * 1024 * 1024)
     .default(1024 * 1024),
+  /** Longest answer in characters; what is beyond it is asked for in pages. */
+  maxAnswer: z
+    .int()
+    .min(64 * 1024)
+    .max(256 * 1024 * 1024)
+    .default(MAX_ANSWER),
   /** How long a request may take to arrive. */
   requestTimeout: duration({ min: 100 }).prefault('30s'),
 });
@@ -43,14 +50,14 @@ export default definePlugin({
         );
       }
     };
-    const { host, port, allowedHosts, anonymous, maxBody, requestTimeout } = options;
+    const { host, port, allowedHosts, anonymous, maxBody, maxAnswer, requestTimeout } = options;
     const tls = options.tls && {
       cert: read(options.tls.cert),
       key: read(options.tls.key),
       ...(options.tls.ca !== undefined && { ca: read(options.tls.ca) }),
       ...(options.tls.requestCert !== undefined && { requestCert: options.tls.requestCert }),
     };
-    const door = new XmlRpcDoor(api);
+    const door = new XmlRpcDoor(api, { maxAnswer });
     api.hooks.listen.tapPromise(async () => {
       await api.listen({
         host,

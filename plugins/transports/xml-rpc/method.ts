@@ -2,7 +2,7 @@ import type { AccessRequest, Awaitable, By } from '../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from './faults.js';
 import type { MethodSpec } from './methods/table.js';
 import { wireTypes, type XmlRpcType } from './methods/wire-types.js';
-import type { XmlRpcValue } from './values.js';
+import type { Answer, XmlRpcValue } from './values.js';
 
 /** One parameter: what it is called in help and faults, and the types it may have. */
 export interface Parameter {
@@ -32,8 +32,10 @@ export interface Method {
   readonly returns: readonly XmlRpcType[];
   /** What it does, for access rules. */
   readonly verb: AccessRequest['verb'];
+  /** Whether in a `system.multicall` it is over before the next call begins, is begun beside others, or is refused. */
+  readonly inMulticall: 'alone' | 'beside' | 'refused';
   /** Parameters have been held against `parameters`: as many as there may be, each of a type it may have. */
-  run(params: readonly XmlRpcValue[], caller: Caller): Awaitable<XmlRpcValue>;
+  run(params: readonly XmlRpcValue[], caller: Caller): Awaitable<Answer>;
 }
 
 /** A row of the table with what runs it. */
@@ -43,7 +45,12 @@ export function methodFrom(name: string, spec: MethodSpec, run: Method['run']): 
     types: wireTypes(type),
     isOptional: optional === true,
   }));
-  return { name, help: spec.help, parameters, returns: wireTypes(spec.returns), verb: spec.verb, run };
+  const { help, verb, inMulticall = besideUnlessRead(verb) } = spec;
+  return { name, help, parameters, returns: wireTypes(spec.returns), verb, inMulticall, run };
+}
+
+export function besideUnlessRead(verb: Method['verb']): 'alone' | 'beside' {
+  return verb === 'read' ? 'alone' : 'beside';
 }
 
 /** `register(name, host, port[, status[, details]])` */

@@ -15,3 +15,15 @@ export type XmlRpcValue =
 
 /** How deep arrays and structs may lie in each other, read or written. */
 export const MAX_DEPTH = 64;
+
+/** A value that has been written already, held against a bound of its own: `xml` is a whole `<value>`. */
+export class EncodedValue {
+  readonly xml: string;
+
+  constructor(xml: string) {
+    this.xml = xml;
+  }
+}
+
+/** What a method may answer: a value, or one written already, also within a list. */
+export type Answer = XmlRpcValue | EncodedValue | readonly Answer[];

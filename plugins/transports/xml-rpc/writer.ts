@@ -1,13 +1,16 @@
 import { FAULT_CODES, XmlRpcFault } from './faults.js';
-import { MAX_DEPTH, type XmlRpcValue } from './values.js';
+import { type Answer, EncodedValue, MAX_DEPTH, type XmlRpcValue } from './values.js';
 
 /** What one message may come to. */
 export interface WriterLimits {
-  /** Characters. */
+  /** Characters, but for those of values that were encoded before, which had a limit of their own. */
   length: number;
+  /** What is thrown beyond it; a fault -32500 unless it is given. */
+  tooLong?: (length: number) => Error;
 }
 
-const LIMITS: WriterLimits = { length: 16 * 1024 * 1024 };
+/** The longest answer unless the door is told otherwise. */
+export const MAX_ANSWER = 16 * 1024 * 1024;
 
 const DECLARATION = '<?xml version="1.0"?>';
 
@@ -32,10 +35,35 @@ const REPLACEMENTS: Readonly<Record<string, string>> = {
  *
  * @throws XmlRpcFault -32603 for a value XML-RPC has no way to say (NaN, a cycle, a function), -32500 for one too long.
  */
-export function writeResponse(value: XmlRpcValue, limits?: Partial<WriterLimits>): string {
+export function writeResponse(value: Answer, limits?: Partial<WriterLimits>): string {
   const writer = new Writer(`${DECLARATION}<methodResponse><params>`, limits);
   writer.param(value);
   return writer.end('</params></methodResponse>');
+}
+
+/** Writes a value on its own, to become part of a response at a depth of at most 1. @throws as {@link writeResponse}. */
+export function encodeValue(value: Answer, limits?: Partial<WriterLimits>): EncodedValue {
+  const writer = new Writer('', limits);
+  writer.value(value, 1);
+  return new EncodedValue(writer.end(''));
+}
+
+/** Writes an array item by item, so that a long one takes no more memory than its text, and ends as soon as it is too long. */
+export class ListWriter {
+  readonly #writer: Writer;
+
+  constructor(limits?: Partial<WriterLimits>) {
+    this.#writer = new Writer('<value><array><data>', limits);
+  }
+
+  /** @throws as {@link writeResponse}, also as soon as the list is too long. */
+  add(item: Answer): void {
+    this.#writer.value(item, 1);
+  }
+
+  end(): EncodedValue {
+    return new EncodedValue(this.#writer.end('</data></array></value>'));
+  }
 }
 
 /** Writes a fault as the answer to a call; `code` is an integer of 32 bits. */
@@ -64,27 +92,29 @@ export function writeCall(
 
 class Writer {
   private out: string;
-  private readonly maxLength: number;
+  private maxLength: number;
+  private readonly tooLong: (length: number) => Error;
 
   constructor(start: string, limits: Partial<WriterLimits> | undefined) {
     this.out = start;
-    this.maxLength = limits?.length ?? LIMITS.length;
+    this.maxLength = limits?.length ?? MAX_ANSWER;
+    this.tooLong = limits?.tooLong ?? tooLong;
   }
 
-  param(value: XmlRpcValue): void {
+  param(value: Answer): void {
     this.out += '<param>';
     this.value(value, 0);
     this.out += '</param>';
   }
 
   end(end: string): string {
-    if (this.out.length > this.maxLength) throw tooLong(this.maxLength);
+    if (this.out.length > this.maxLength) throw this.tooLong(this.maxLength);
     return this.out + end;
   }
 
-  private value(value: XmlRpcValue, depth: number): void {
+  value(value: Answer, depth: number): void {
     // Within the depth allowed a value can still hold itself 2^64 times; this ends it.
-    if (this.out.length > this.maxLength) throw tooLong(this.maxLength);
+    if (this.out.length > this.maxLength) throw this.tooLong(this.maxLength);
     switch (typeof value) {
       case 'string':
         this.out += `<value><string>${escaped(value)}</string></value>`;
@@ -110,13 +140,16 @@ class Writer {
     }
   }
 
-  private object(value: (XmlRpcValue & object) | null, depth: number): void {
+  private object(value: (Answer & object) | null, depth: number): void {
     if (value === null) {
       this.out += '<value><nil/></value>';
     } else if (value instanceof Date) {
       this.out += `<value><dateTime.iso8601>${dateTime(value)}</dateTime.iso8601></value>`;
     } else if (value instanceof Uint8Array) {
       this.out += `<value><base64>${base64(value)}</base64></value>`;
+    } else if (value instanceof EncodedValue) {
+      this.out += value.xml;
+      this.maxLength += value.xml.length;
     } else if (depth >= MAX_DEPTH) {
       throw unsayable(`what lies more than ${MAX_DEPTH} arrays and structs deep, or holds itself,`);
     } else if (Array.isArray(value)) {
@@ -126,7 +159,7 @@ class Writer {
     }
   }
 
-  private array(items: readonly XmlRpcValue[], depth: number): void {
+  private array(items: readonly Answer[], depth: number): void {
     this.out += '<value><array><data>';
     for (const item of items) this.value(item, depth);
     this.out += '</data></array></value>';

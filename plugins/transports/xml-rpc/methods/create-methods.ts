@@ -1,5 +1,5 @@
-import type { PluginApi } from '../../../../core/index.js';
 import { type Method, methodFrom } from '../method.js';
+import type { Context } from './context.js';
 import { createIntrospectionRuns, type MethodTable } from './introspection.js';
 import { createMicroRegRuns } from './microreg.js';
 import { createOwnRuns } from './own.js';
@@ -7,11 +7,11 @@ import { METHODS } from './table.js';
 import type { MethodName, Runs } from './types.js';
 
 /** Every row of the table with what runs it; `table` is the door's, which has the methods of plugins too. */
-export function createMethods(api: Pick<PluginApi, 'services'>, table: MethodTable): Method[] {
+export function createMethods(context: Context, table: MethodTable): Method[] {
   const runs: Runs = {
-    ...createMicroRegRuns(api),
-    ...createOwnRuns(api),
-    ...createIntrospectionRuns(table),
+    ...createMicroRegRuns(context),
+    ...createOwnRuns(context),
+    ...createIntrospectionRuns(context, table),
   };
   return (Object.keys(METHODS) as MethodName[]).map((name) =>
     // Parameters are held against the row before it runs, and a struct's type has no index signature to show for itself.

@@ -1,5 +1,6 @@
-import { type ServiceRecord, STATUS_CODES } from '../../../../core/index.js';
-import type { InstanceStruct } from './types.js';
+import { type Opinion, type ServiceDB, type ServiceRecord, STATUS_CODES } from '../../../../core/index.js';
+import type { CheckStruct, DescribedInstance, InstanceStruct, VoiceStruct, VoicesStruct } from './types.js';
+import { withoutNulls } from './without-nulls.js';
 
 /** One instance as the methods of this door answer it. */
 export function instanceStruct(record: ServiceRecord): InstanceStruct {
@@ -21,4 +22,38 @@ export function instanceStruct(record: ServiceRecord): InstanceStruct {
     registered_at: new Date(record.registeredAt),
     updated_at: new Date(record.updatedAt),
   };
+}
+
+/** One instance with all that the registry knows of it. */
+export function describedInstance(
+  record: ServiceRecord,
+  services: Pick<ServiceDB, 'isStale' | 'leaseLeftMs'>,
+): DescribedInstance {
+  const leaseLeft = services.leaseLeftMs(record);
+  return {
+    ...instanceStruct(record),
+    stale: services.isStale(record),
+    ...(leaseLeft !== undefined && { lease_left: Math.round(leaseLeft) }),
+    checks: record.checks.map((spec) => ({
+      kind: spec.kind,
+      spec: withoutNulls(spec) as CheckStruct['spec'],
+    })),
+    voices: voicesStruct(record),
+    home: record.home,
+    revision: String(record.revision),
+  };
+}
+
+function voicesStruct({ reported, voices = {} }: ServiceRecord): VoicesStruct {
+  return {
+    reported: { status: STATUS_CODES[reported], reason: '' },
+    ...(voices.managed && { managed: voiceStruct(voices.managed) }),
+    ...(voices.exited && { exited: voiceStruct(voices.exited) }),
+    ...(voices.check && { check: voiceStruct(voices.check) }),
+    ...(voices.lease && { lease: voiceStruct(voices.lease) }),
+  };
+}
+
+function voiceStruct({ status, reason }: Opinion): VoiceStruct {
+  return { status: STATUS_CODES[status], reason };
 }

@@ -1,12 +1,10 @@
 import type { Awaitable } from '../../../../core/index.js';
-import { FAULT_CODES, faultOf, XmlRpcFault } from '../faults.js';
 import { type Caller, type Method, signatures, usage } from '../method.js';
-import type { XmlRpcValue } from '../values.js';
+import type { Answer, XmlRpcValue } from '../values.js';
+import type { Context } from './context.js';
+import { Multicall } from './multicall.js';
 import type { INTROSPECTION } from './table.js';
-import type { CapabilityStruct, FaultStruct, MulticallStruct, Runs } from './types.js';
-
-/** More calls in one system.multicall than this are refused. */
-const MULTICALL_LIMIT = 1_000;
+import type { CapabilityStruct, Runs } from './types.js';
 
 /** By the names that other implementations answer; the versions are as the authors of each count. */
 const CAPABILITIES: { readonly [name: string]: CapabilityStruct } = {
@@ -24,11 +22,17 @@ export interface MethodTable {
   names(): readonly string[];
   /** The method of this name. Throws a fault where there is none. */
   method(name: string): Method;
-  call(name: string, params: readonly XmlRpcValue[], caller: Caller): Awaitable<XmlRpcValue>;
+  /** Holds parameters against the method, asks whether the caller may, and runs it. */
+  call(method: Method, params: readonly XmlRpcValue[], caller: Caller): Awaitable<Answer>;
+  /** What a caller is told of an error; one within the registry is logged. */
+  fault(error: unknown, method: string): { readonly code: number; readonly message: string };
 }
 
 /** The `system.` methods. */
-export function createIntrospectionRuns(table: MethodTable): Runs<keyof typeof INTROSPECTION> {
+export function createIntrospectionRuns(
+  context: Context,
+  table: MethodTable,
+): Runs<keyof typeof INTROSPECTION> {
   return {
     'system.getCapabilities': () => CAPABILITIES,
 
@@ -41,40 +45,6 @@ export function createIntrospectionRuns(table: MethodTable): Runs<keyof typeof I
 
     'system.methodSignature': ([name]) => signatures(table.method(name)),
 
-    'system.multicall'([calls], caller) {
-      if (calls.length > MULTICALL_LIMIT) {
-        throw new XmlRpcFault(
-          FAULT_CODES.INVALID_PARAMS,
-          `system.multicall takes at most ${MULTICALL_LIMIT} calls, not ${calls.length}`,
-        );
-      }
-      // All are begun, in order, before any is waited for: a hundred registrations then share one write to the disk.
-      return Promise.all(calls.map((call) => callOne(table, call, caller))) as Promise<
-        readonly XmlRpcValue[]
-      >;
-    },
+    'system.multicall': ([calls], caller) => new Multicall(context, table, calls, caller).run(),
   };
-}
-
-async function callOne(
-  table: MethodTable,
-  call: MulticallStruct,
-  caller: Caller,
-): Promise<readonly XmlRpcValue[] | FaultStruct> {
-  try {
-    const { methodName, params } = (call ?? {}) as Partial<MulticallStruct>;
-    if (typeof methodName !== 'string' || !Array.isArray(params)) {
-      throw new XmlRpcFault(
-        FAULT_CODES.INVALID_PARAMS,
-        'each call must be a struct {methodName: string, params: array}',
-      );
-    }
-    if (methodName === 'system.multicall') {
-      throw new XmlRpcFault(FAULT_CODES.INVALID_PARAMS, 'system.multicall cannot be called within itself');
-    }
-    return [await table.call(methodName, params, caller)];
-  } catch (error) {
-    const { code, message } = faultOf(error);
-    return { faultCode: code, faultString: message };
-  }
 }

@@ -1,22 +1,16 @@
-import {
-  andThen,
-  type PluginApi,
-  parsePlainRequest,
-  RegistryError,
-  type ServiceRecord,
-  STATUS_CODES,
-} from '../../../../core/index.js';
+import { andThen, parsePlainRequest, RegistryError, type ServiceRecord } from '../../../../core/index.js';
 import { detailsFrom, statusFrom, whose } from './arguments.js';
+import type { Context } from './context.js';
+import { allDetails } from './long-reads.js';
+import { givenHost, givenPort } from './microreg-entry.js';
 import type { MICROREG } from './table.js';
 import type { Runs } from './types.js';
 
 /** What fits an XML-RPC `<int>`. */
 const LARGEST_INT = 2 ** 31 - 1;
-/** Longer answers than this become a fault that names the method which answers in parts. */
-const ANSWER_LIMIT = 16 * 1024 * 1024;
 
 /** MicroReg's six, as it answered them. */
-export function createMicroRegRuns({ services }: Pick<PluginApi, 'services'>): Runs<keyof typeof MICROREG> {
+export function createMicroRegRuns({ services, turns, maxAnswer }: Context): Runs<keyof typeof MICROREG> {
   return {
     register([name, host, port, code, details], { by }) {
       const status = code === undefined ? 'running' : statusFrom(code);
@@ -39,22 +33,7 @@ export function createMicroRegRuns({ services }: Pick<PluginApi, 'services'>): R
       return record === undefined ? false : [givenHost(record), givenPort(record)];
     },
 
-    get_all_service_details() {
-      const parts: string[] = [];
-      let length = 2;
-      for (const record of services.traverse()) {
-        const part = `"${record.id}": ${JSON.stringify(microRegDetails(record))}`;
-        length += part.length + 2;
-        if (length > ANSWER_LIMIT) {
-          throw new RegistryError(
-            'LIMIT_REACHED',
-            `The answer is over ${ANSWER_LIMIT} characters. Use find with a limit and skip.`,
-          );
-        }
-        parts.push(part);
-      }
-      return `{${parts.join(', ')}}`;
-    },
+    get_all_service_details: (_, caller) => turns.run(allDetails(services, maxAnswer), caller),
 
     get_reg_count: () => services.count(),
   };
@@ -70,26 +49,4 @@ function idOf(record: ServiceRecord): number {
 
 function isAny(count: number): boolean {
   return count > 0;
-}
-
-/** MicroReg answered host and port as they had been given. */
-const givenHost = (record: ServiceRecord) => record.given?.host ?? record.host;
-const givenPort = (record: ServiceRecord) => record.given?.port ?? record.port;
-
-/** One instance as MicroReg's `get_all_service_details` shows it. */
-function microRegDetails(record: ServiceRecord) {
-  return {
-    name: record.name,
-    host: givenHost(record),
-    port: givenPort(record),
-    status: STATUS_CODES[record.status],
-    reg_timestamp: microRegTime(new Date(record.registeredAt)),
-    id: record.id,
-  };
-}
-
-/** "dd-mm-yy HH:MM", in local time. */
-function microRegTime(at: Date): string {
-  const two = (value: number) => String(value % 100).padStart(2, '0');
-  return `${two(at.getDate())}-${two(at.getMonth() + 1)}-${two(at.getFullYear())} ${two(at.getHours())}:${two(at.getMinutes())}`;
 }

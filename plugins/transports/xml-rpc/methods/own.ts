@@ -1,40 +1,45 @@
-import { z } from 'zod';
-import { type PluginApi, parseArgument, STATUS_CODES } from '../../../../core/index.js';
+import { RegistryError, STATUS_CODES } from '../../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
+import { answerLimits } from './answers.js';
 import { whose } from './arguments.js';
-import { instanceStruct } from './instance-struct.js';
+import type { Context } from './context.js';
+import { find } from './find.js';
+import { describedInstance, instanceStruct } from './instance-struct.js';
+import { listServices, lookupMany } from './long-reads.js';
+import { safeQuery } from './query.js';
 import type { OWN } from './table.js';
 import type { Runs } from './types.js';
 
-const FIND_LIMIT = 10_000;
+/** A service with more instances is looked up in turns. */
+const LOOKED_UP_AT_ONCE = 1_000;
 const LONGEST_WAIT_S = 300;
 
-const findOptionsSchema = z.strictObject({
-  sort: z.record(z.string(), z.union([z.literal(1), z.literal(-1)])).optional(),
-  limit: z.int().min(1).max(FIND_LIMIT).optional(),
-  skip: z.int().min(0).optional(),
-});
-
 /** Rollcall's own methods. */
-export function createOwnRuns({ services }: Pick<PluginApi, 'services'>): Runs<keyof typeof OWN> {
+export function createOwnRuns({ services, turns, maxAnswer }: Context): Runs<keyof typeof OWN> {
+  const limits = answerLimits(maxAnswer);
   return {
-    find([query = {}, options = {}]) {
-      const { sort, limit = FIND_LIMIT, skip = 0 } = parseArgument(findOptionsSchema, options);
-      return services.find(query, { ...(sort && { sort }), limit, skip }).map(instanceStruct);
+    describe([id]) {
+      const record = services.get(id);
+      if (record !== undefined) return describedInstance(record, services);
+      throw new RegistryError(
+        'NOT_FOUND',
+        `There is no instance with the id ${id}; it may have been unregistered.`,
+      );
     },
+
+    find: ([query = {}, options = {}], caller) => turns.run(find(services, query, options, limits), caller),
 
     get_status_codes: () => STATUS_CODES,
 
     heartbeat: ([name, id], { by }) => services.heartbeat(name, whose(id, by)) > 0,
 
-    list_services: () =>
-      [...services.names()].map(({ name, instances }) => {
-        let running = 0;
-        for (const { status } of services.instances(name)) if (status === 'running') running += 1;
-        return { name, instances, running };
-      }),
+    list_services: (_, caller) => turns.run(listServices(services, limits), caller),
 
-    lookup([name, query]) {
+    lookup([name, sent], caller) {
+      const query = sent && safeQuery(sent);
+      if (services.countOf(name) > LOOKED_UP_AT_ONCE) {
+        return turns.run(lookupMany(services, name, query, limits), caller);
+      }
       const { records, stale } = services.lookup(name, query);
       const structs = records.map(instanceStruct);
       for (const record of stale) structs.push({ ...instanceStruct(record), stale: true });

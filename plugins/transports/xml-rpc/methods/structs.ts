@@ -79,18 +79,26 @@ export const STRUCTS = {
     says: 'Which part of what a query asks for is answered. Anything else in it is a fault.',
     members: {
       limit: { type: 'int', optional: true, says: 'from 1 to 10000, which it is where it is left out' },
-      skip: { type: 'int', optional: true, says: 'how many to pass over; 0 where it is left out' },
+      after: {
+        type: 'int',
+        optional: true,
+        says: 'only instances with a higher id: that of the last one of the page before. Not beside `sort`',
+      },
       sort: {
         type: 'struct<int>',
         optional: true,
-        says: 'members of InstanceStruct to sort by, the first counts most: 1 ascending, -1 descending',
+        says: 'what to sort by, the first counts most, such as `port`: 1 ascending, -1 descending. In the order of ids where it is left out',
       },
+      skip: { type: 'int', optional: true, says: 'how many to pass over; 0 where it is left out' },
     },
   },
   MulticallStruct: {
     says: 'One call within `system.multicall`.',
     members: {
-      methodName: { type: 'string', says: 'any method but `system.multicall`' },
+      methodName: {
+        type: 'string',
+        says: 'any method but `system.multicall` and those that wait for changes',
+      },
       params: { type: 'array', says: 'its parameters' },
     },
   },
@@ -110,6 +118,52 @@ export const STRUCTS = {
         optional: true,
         says: 'true, and only in `lookup`: it fell silent with many others, and may run all the same',
       },
+    },
+  },
+  DescribedInstance: {
+    says: 'One instance with all that the registry knows of it. Members may be added.',
+    members: {
+      ...INSTANCE,
+      stale: {
+        type: 'boolean',
+        says: 'it fell silent with many others, and `lookup` answers it all the same',
+      },
+      lease_left: {
+        type: 'int',
+        optional: true,
+        says: 'milliseconds until its lease ends; left out where it has none, or it has ended',
+      },
+      checks: { type: 'CheckStruct[]', says: 'what is checked of it' },
+      voices: { type: 'VoicesStruct', says: 'who says what of it; `status` is the worst of these' },
+      home: { type: 'string', says: 'the id of the server that checks and expires it' },
+      revision: {
+        type: 'string',
+        says: 'the number of the last change of it, a string since it outgrows 32 bits',
+      },
+    },
+  },
+  CheckStruct: {
+    says: 'One check of an instance. Members may be added.',
+    members: {
+      kind: { type: 'string', says: 'which checker' },
+      spec: { type: 'struct', says: 'the check as it was registered' },
+    },
+  },
+  VoicesStruct: {
+    says: 'Who has spoken of an instance. All but the first are left out where they have nothing against it.',
+    members: {
+      reported: { type: 'VoiceStruct', says: 'the instance itself' },
+      managed: { type: 'VoiceStruct', optional: true, says: 'the supervisor that runs it' },
+      exited: { type: 'VoiceStruct', optional: true, says: 'its process, which has ended' },
+      check: { type: 'VoiceStruct', optional: true, says: 'its checks' },
+      lease: { type: 'VoiceStruct', optional: true, says: 'its lease, which has ended without a heartbeat' },
+    },
+  },
+  VoiceStruct: {
+    says: 'What one of them says.',
+    members: {
+      status: { type: 'int', says: 'see `get_status_codes`' },
+      reason: { type: 'string', says: 'why; empty where the instance itself speaks' },
     },
   },
   ServiceStruct: {

@@ -21,6 +21,12 @@ export interface MethodSpec {
   readonly returns: string;
   /** What it does, for access rules. */
   readonly verb: Operation['verb'];
+  /**
+   * How it goes with other calls in a `system.multicall`, where that is not as its verb says: writes are begun together,
+   * a read is over before the next call begins. `beside` is begun like a write: it may wait, and others needn't wait for
+   * it. `refused` would hold up the answers of all others.
+   */
+  readonly inMulticall?: 'beside' | 'refused';
 }
 
 type Specs = { readonly [name: string]: MethodSpec };
@@ -84,10 +90,17 @@ export const MICROREG = {
 
 /** Rollcall's own. */
 export const OWN = {
+  describe: {
+    help: 'All that the registry knows of one instance, as a struct: also its checks, who says what of it, and how long its lease still runs.',
+    parameters: [{ name: 'id', type: 'int' }],
+    returns: 'DescribedInstance',
+    verb: 'read',
+  },
   find: {
     help:
-      'Instances of any status by a query such as {"name": "payments", "status": "error"}, as an array of structs. options is a struct ' +
-      'with any of sort, limit (at most 10000, which it is unless it is given) and skip.',
+      'Instances of any status by a query such as {"name": "payments", "status": "error"}, as an array of structs in the order of their ' +
+      'ids. options is a struct with any of limit (at most 10000, which it is unless it is given), after, sort and skip. For the next ' +
+      'page give the id of the last instance as after: none is missed and none comes twice, whatever changes meanwhile.',
     parameters: [
       { name: 'query', type: 'struct', optional: true },
       { name: 'options', type: 'FindOptions', optional: true },
@@ -128,6 +141,7 @@ export const OWN = {
     parameters: [NAME, { name: 'wait_s', type: 'double|int', optional: true }],
     returns: 'InstanceStruct',
     verb: 'read',
+    inMulticall: 'beside',
   },
 } as const satisfies Specs;
 
@@ -160,10 +174,11 @@ export const INTROSPECTION = {
   'system.multicall': {
     help:
       'Makes several calls in one: an array of structs {methodName, params}, at most 1000. Answers an array with, for each, ' +
-      'an array of its one answer, or the struct of its fault.',
+      'an array of its one answer, or the struct of its fault. They are begun in order, and one that fails stops no other.',
     parameters: [{ name: 'calls', type: 'MulticallStruct[]' }],
     returns: 'array',
     verb: 'read',
+    inMulticall: 'refused',
   },
 } as const satisfies Specs;
 

@@ -1,6 +1,6 @@
 import type { Awaitable } from '../../../../core/index.js';
 import type { Caller } from '../method.js';
-import type { XmlRpcValue } from '../values.js';
+import type { EncodedValue, XmlRpcValue } from '../values.js';
 import type { MemberSpec, STRUCTS } from './structs.js';
 import type { METHODS, ParameterSpec } from './table.js';
 
@@ -28,6 +28,10 @@ interface Structs {
   MulticallStruct: MulticallStruct;
   FaultStruct: FaultStruct;
   InstanceStruct: InstanceStruct;
+  DescribedInstance: DescribedInstance;
+  CheckStruct: CheckStruct;
+  VoicesStruct: VoicesStruct;
+  VoiceStruct: VoiceStruct;
   ServiceStruct: ServiceStruct;
   CapabilityStruct: CapabilityStruct;
 }
@@ -69,6 +73,14 @@ export interface MulticallStruct extends Described<'MulticallStruct'> {}
 export interface FaultStruct extends Described<'FaultStruct'> {}
 /** One instance of a service. */
 export interface InstanceStruct extends Described<'InstanceStruct'> {}
+/** One instance with all that the registry knows of it. */
+export interface DescribedInstance extends Described<'DescribedInstance'> {}
+/** One check of an instance. */
+export interface CheckStruct extends Described<'CheckStruct'> {}
+/** Who has spoken of an instance. */
+export interface VoicesStruct extends Described<'VoicesStruct'> {}
+/** What one of them says. */
+export interface VoiceStruct extends Described<'VoiceStruct'> {}
 /** One service, as `list_services` counts it. */
 export interface ServiceStruct extends Described<'ServiceStruct'> {}
 /** A specification that the door keeps to. */
@@ -94,11 +106,14 @@ export type AnswerOf<Name extends MethodName> = TypeOf<(typeof METHODS)[Name]['r
 /** Every method of the door as a function: what a client in TypeScript may call, and what it gets. */
 export type RegistryMethods = { [Name in MethodName]: (...params: ParamsOf<Name>) => AnswerOf<Name> };
 
-/** What runs a method: its parameters, which have been held against the table, and who calls. */
+/**
+ * What runs a method: its parameters, which have been held against the table, and who calls. A long answer may be given
+ * encoded; what is within it is then for a test to hold against the table.
+ */
 export type Run<Name extends MethodName> = (
   params: Readonly<ParamsOf<Name>>,
   caller: Caller,
-) => Awaitable<AnswerOf<Name>>;
+) => Awaitable<AnswerOf<Name> | EncodedValue>;
 
 /** What runs each of some methods. */
 export type Runs<Name extends MethodName = MethodName> = { readonly [N in Name]: Run<N> };

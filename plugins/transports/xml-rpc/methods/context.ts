@@ -1,0 +1,11 @@
+import type { ServiceDB } from '../../../../core/index.js';
+import type { Turns } from '../turns.js';
+
+/** What the methods are made of. */
+export interface Context {
+  readonly services: ServiceDB;
+  /** Where reads that may be long take turns. */
+  readonly turns: Turns;
+  /** The longest answer, in characters. */
+  readonly maxAnswer: number;
+}

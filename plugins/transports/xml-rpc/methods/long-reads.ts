@@ -1,0 +1,79 @@
+import type { ServiceDB, ServiceRecord } from '../../../../core/index.js';
+import type { LongRead } from '../turns.js';
+import type { EncodedValue } from '../values.js';
+import { ListWriter, type WriterLimits } from '../writer.js';
+import { answerTooLarge } from './answers.js';
+import { instanceStruct } from './instance-struct.js';
+import { microRegEntry } from './microreg-entry.js';
+import type { SentQuery } from './query.js';
+
+/** How many instances are looked at between two places to pause: a query may be held against each. */
+const STRIDE = 100;
+/** Less than the least that one instance can take in what MicroReg answered. */
+const LEAST_ENTRY = 60;
+
+/** `lookup` of a service that has so many instances that it should not be answered at once. */
+export function* lookupMany(
+  services: ServiceDB,
+  name: string,
+  query: SentQuery | undefined,
+  limits: WriterLimits,
+): LongRead<EncodedValue> {
+  const isAskedFor = query && services.matcher(query);
+  const list = new ListWriter(limits);
+  const degraded: ServiceRecord[] = [];
+  const stale: ServiceRecord[] = [];
+  let seen = 0;
+  let isAnyRunning = false;
+  for (const record of services.instances(name)) {
+    if (++seen % STRIDE === 0) yield;
+    if (isAskedFor?.(record) === false) continue;
+    if (record.status === 'running') {
+      isAnyRunning = true;
+      list.add(instanceStruct(record));
+    } else if (record.status === 'degraded') {
+      if (!isAnyRunning) degraded.push(record);
+    } else if (services.isStale(record)) stale.push(record);
+  }
+  for (const record of isAnyRunning ? [] : degraded) {
+    if (++seen % STRIDE === 0) yield;
+    list.add(instanceStruct(record));
+  }
+  for (const record of stale) {
+    if (++seen % STRIDE === 0) yield;
+    list.add({ ...instanceStruct(record), stale: true });
+  }
+  return list.end();
+}
+
+/** `list_services`: goes through every instance, since nobody counts the running ones as they come and go. */
+export function* listServices(services: ServiceDB, limits: WriterLimits): LongRead<EncodedValue> {
+  const list = new ListWriter(limits);
+  let seen = 0;
+  for (const { name, instances } of services.names()) {
+    // Its last instance may have gone during a pause.
+    if (instances === 0) continue;
+    let running = 0;
+    for (const { status } of services.instances(name)) {
+      if (status === 'running') running += 1;
+      if (++seen % STRIDE === 0) yield;
+    }
+    list.add({ name, instances, running });
+  }
+  return list.end();
+}
+
+/** `get_all_service_details`, as MicroReg wrote its dictionary. */
+export function* allDetails(services: ServiceDB, maxAnswer: number): LongRead<string> {
+  if (services.count() * LEAST_ENTRY > maxAnswer) throw answerTooLarge(maxAnswer);
+  const parts: string[] = [];
+  let length = 2;
+  for (const record of services.traverse()) {
+    const part = microRegEntry(record);
+    length += part.length + 2;
+    if (length > maxAnswer) throw answerTooLarge(maxAnswer);
+    parts.push(part);
+    if (parts.length % STRIDE === 0) yield;
+  }
+  return `{${parts.join(', ')}}`;
+}

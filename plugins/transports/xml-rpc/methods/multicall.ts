@@ -1,0 +1,135 @@
+import { isPromise, RegistryError } from '../../../../core/index.js';
+import { FAULT_CODES, XmlRpcFault } from '../faults.js';
+import type { Caller } from '../method.js';
+import { type Answer, EncodedValue } from '../values.js';
+import { encodeValue, ListWriter } from '../writer.js';
+import { answerLimits } from './answers.js';
+import type { Context } from './context.js';
+import type { MethodTable } from './introspection.js';
+import type { FaultStruct, MulticallStruct } from './types.js';
+
+/** More calls in one system.multicall than this are refused. */
+export const MULTICALL_LIMIT = 1_000;
+
+/**
+ * One `system.multicall`. Its calls are begun in order. Writes are not waited for until all are begun, so that a hundred
+ * registrations share one write to the disk; a read is over before the next call begins, so that what it found is
+ * encoded and given back. All answers together are bounded like one.
+ */
+export class Multicall {
+  readonly #context: Context;
+  readonly #table: MethodTable;
+  readonly #calls: readonly MulticallStruct[];
+  readonly #caller: Caller;
+  readonly #results: (readonly [EncodedValue] | FaultStruct)[] = [];
+  readonly #pending: Promise<void>[] = [];
+  /** Characters that answers may still take. */
+  #left: number;
+  #isSpent = false;
+  #next = 0;
+
+  constructor(context: Context, table: MethodTable, calls: readonly MulticallStruct[], caller: Caller) {
+    if (calls.length > MULTICALL_LIMIT) {
+      throw new XmlRpcFault(
+        FAULT_CODES.INVALID_PARAMS,
+        `system.multicall takes at most ${MULTICALL_LIMIT} calls, not ${calls.length}`,
+      );
+    }
+    this.#context = context;
+    this.#table = table;
+    this.#calls = calls;
+    this.#caller = caller;
+    this.#left = context.maxAnswer;
+  }
+
+  /** Runs all of them; at once where nothing has to be waited for. */
+  run(): EncodedValue | Promise<EncodedValue> {
+    const wait = this.#work();
+    return wait === undefined ? this.#end() : this.#finish(wait);
+  }
+
+  async #finish(first: Promise<unknown>): Promise<EncodedValue> {
+    for (let wait: Promise<unknown> | undefined = first; wait !== undefined; wait = this.#work()) await wait;
+    return this.#end();
+  }
+
+  /** Goes on as far as it can; answers what has to be waited for. */
+  #work(): Promise<unknown> | undefined {
+    const { turns } = this.#context;
+    const sliceEnd = turns.sliceEnd();
+    while (this.#next < this.#calls.length) {
+      if (turns.isOver(sliceEnd)) return turns.pause();
+      const wait = this.#call(this.#next++);
+      if (wait !== undefined) return wait;
+    }
+    return this.#pending.length > 0 ? Promise.all(this.#pending.splice(0)) : undefined;
+  }
+
+  #call(at: number): Promise<void> | undefined {
+    const call: Partial<MulticallStruct> | null | undefined = this.#calls[at];
+    const name = call?.methodName;
+    try {
+      const params = call?.params;
+      if (typeof name !== 'string' || !Array.isArray(params)) {
+        throw new XmlRpcFault(
+          FAULT_CODES.INVALID_PARAMS,
+          'each call must be a struct {methodName: string, params: array}',
+        );
+      }
+      const method = this.#table.method(name);
+      if (method.inMulticall === 'refused') {
+        throw new XmlRpcFault(
+          FAULT_CODES.INVALID_PARAMS,
+          `${name} cannot be called within system.multicall; call it on its own`,
+        );
+      }
+      if (this.#isSpent) throw this.#notRun();
+      const answer = this.#table.call(method, params, this.#caller);
+      if (!isPromise(answer)) {
+        this.#answer(at, answer);
+        return undefined;
+      }
+      const done = answer
+        .then((value) => this.#answer(at, value))
+        .catch((error) => this.#fail(at, name, error));
+      if (method.inMulticall !== 'beside') return done;
+      this.#pending.push(done);
+    } catch (error) {
+      this.#fail(at, String(name), error);
+    }
+    return undefined;
+  }
+
+  #answer(at: number, answer: Answer): void {
+    const limits = answerLimits(this.#context.maxAnswer);
+    try {
+      const encoded =
+        answer instanceof EncodedValue ? answer : encodeValue(answer, { ...limits, length: this.#left });
+      if (encoded.xml.length > this.#left) throw limits.tooLong(this.#left);
+      this.#left -= encoded.xml.length;
+      this.#results[at] = [encoded];
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === 'ANSWER_TOO_LARGE') this.#isSpent = true;
+      throw error;
+    }
+  }
+
+  #fail(at: number, name: string, error: unknown): void {
+    const { code, message } = this.#table.fault(error, name);
+    this.#results[at] = { faultCode: code, faultString: message };
+  }
+
+  #notRun(): RegistryError {
+    return new RegistryError(
+      'ANSWER_TOO_LARGE',
+      `This call was not run: with the answers before it, this system.multicall is at the ${this.#context.maxAnswer} characters ` +
+        'that one answer may have, the maxAnswer of this door. Send it again in another.',
+    );
+  }
+
+  #end(): EncodedValue {
+    const list = new ListWriter({ length: Number.MAX_SAFE_INTEGER });
+    for (const result of this.#results) list.add(result as Answer);
+    return list.end();
+  }
+}
