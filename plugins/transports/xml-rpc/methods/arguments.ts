@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   type By,
   duration,
+  LIMITS,
   parseArgument,
   type RegisterInput,
   STATUS_CODES,
@@ -19,7 +20,7 @@ const detailsSchema = z.strictObject({
   meta: z.record(z.string(), z.string()).optional(),
   zone: z.string().optional(),
   weight: z.number().optional(),
-  ttl: duration().optional(),
+  ttl: duration(LIMITS.ttlMs).optional(),
   checks: z.array(z.record(z.string(), z.json())).optional(),
 });
 

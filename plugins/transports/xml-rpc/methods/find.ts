@@ -29,14 +29,9 @@ export function* find(
   limits: WriterLimits,
 ): LongRead<EncodedValue> {
   const { limit, after = 0, sort, skip } = parseArgument(optionsSchema, options);
-  if (sort !== undefined && options.after !== undefined) {
-    throw new XmlRpcFault(
-      FAULT_CODES.INVALID_PARAMS,
-      'find: after cannot be used with sort, since it goes on in the order of ids; leave sort out, or page with skip',
-    );
-  }
   const list = new ListWriter(limits);
   if (sort !== undefined && Object.keys(sort).length > 0) {
+    if (options.after !== undefined) throw afterWithSort();
     const sorted = yield* sortedRecords(services, query, sort);
     let written = 0;
     for (const record of sorted.slice(skip, skip + limit)) {
@@ -75,4 +70,11 @@ function* sortedRecords(
     }
   }
   return found.sort(compare);
+}
+
+function afterWithSort(): XmlRpcFault {
+  return new XmlRpcFault(
+    FAULT_CODES.INVALID_PARAMS,
+    'find: after cannot be used with sort, since it goes on in the order of ids; leave sort out, or page with skip',
+  );
 }
