@@ -80,16 +80,21 @@ describe('reading', () => {
     expect(() => services.find({}, { limit: -1 })).toThrow(invalid);
   });
 
-  it('everything in one pass, and the names with how many instances each has', async () => {
+  it('everything in one pass, and the names with how many instances each has and runs', async () => {
     const { services } = await three();
     await services.register({ ...HOST, name: 'other' });
     expect([...services.traverse()].map(({ name }) => name)).toEqual(['echo', 'echo', 'echo', 'other']);
     expect([...services.names()]).toEqual([
-      { name: 'echo', instances: 3 },
-      { name: 'other', instances: 1 },
+      { name: 'echo', instances: 3, running: 3 },
+      { name: 'other', instances: 1, running: 1 },
     ]);
     await services.unregister('other');
-    expect([...services.names()]).toEqual([{ name: 'echo', instances: 3 }]);
+    await services.updateStatus('echo', 'draining', { instance: 'a' });
+    services.observe('echo', 'b', { status: 'degraded', reason: 'x' });
+    expect([...services.names()]).toEqual([{ name: 'echo', instances: 3, running: 1 }]);
+    await services.unregister('echo', { instance: 'b' });
+    await services.updateStatus('echo', 'running');
+    expect([...services.names()]).toEqual([{ name: 'echo', instances: 2, running: 2 }]);
   });
 
   it('goes on while records change', async () => {

@@ -178,6 +178,12 @@ function follow({ services, hooks, commits }: Made) {
       for (const seen of [byHook, byCursor]) {
         expect([...seen.values()].toSorted((a, b) => a.id - b.id)).toEqual(now);
       }
+      const counted = [...new Set(now.map(({ name }) => name))].toSorted().map((name) => {
+        const own = now.filter((record) => record.name === name);
+        const running = own.filter(({ status }) => status === 'running').length;
+        return { name, instances: own.length, running };
+      });
+      expect([...services.names()].toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(counted);
       const revisions = commits.map(({ revision }) => revision);
       expect(revisions).toEqual([...new Set(revisions)].toSorted((a, b) => a - b));
     },

@@ -143,8 +143,9 @@ describe('a long read', () => {
     ['list_services', []],
     ['get_all_service_details', []],
   ])('by %s lets others be answered meanwhile, and answers as if it had not', async (method, params) => {
-    const inOne = await filled(1_500, ['a']);
-    const inTurns = await filled(1_500, ['a'], { clock: new PassingClock(5) });
+    const names = method === 'list_services' ? Array.from({ length: 1_500 }, (_, n) => `s${n}`) : ['a'];
+    const inOne = await filled(1_500, names);
+    const inTurns = await filled(1_500, names, { clock: new PassingClock(5) });
     let isDone = false;
     const long = inTurns.call(method, ...params).finally(() => {
       isDone = true;
