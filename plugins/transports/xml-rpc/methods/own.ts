@@ -1,4 +1,5 @@
-import { RegistryError, STATUS_CODES } from '../../../../core/index.js';
+import { z } from 'zod';
+import { parseArgument, RegistryError, STATUS_CODES, serviceName } from '../../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
 import { answerLimits } from './answers.js';
 import { whose } from './arguments.js';
@@ -13,6 +14,7 @@ import type { Runs } from './types.js';
 /** A service with more instances is looked up in turns. */
 const LOOKED_UP_AT_ONCE = 1_000;
 const LONGEST_WAIT_S = 300;
+const demandSchema = z.strictObject({ name: serviceName });
 
 /** Rollcall's own methods. */
 export function createOwnRuns({ services, turns, maxAnswer }: Context): Runs<keyof typeof OWN> {
@@ -55,6 +57,8 @@ export function createOwnRuns({ services, turns, maxAnswer }: Context): Runs<key
       }
       const found = services.next(name);
       if (found !== undefined) return instanceStruct(found);
+      // What can be no service is not asked for, nor waited for.
+      parseArgument(demandSchema, { name });
       return services.resolve(name, { waitMs: wait * 1_000, signal }).then(instanceStruct);
     },
   };
