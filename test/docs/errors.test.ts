@@ -29,6 +29,17 @@ test('docs/errors.md lists every fault of the XML-RPC door, and no other', () =>
   expect(faults).toEqual(Object.values(FAULT_CODES));
 });
 
+test("Rollcall's own faults are from 1001 to 1999, as docs/errors.md says, or have the code that the interop faults give them", () => {
+  const interop: readonly number[] = Object.values(FAULT_CODES);
+  for (const [error, code] of Object.entries(FAULT_CODE_OF_ERROR)) {
+    expect({ error, isKnown: interop.includes(code) || (code >= 1_001 && code <= 1_999) }).toEqual({
+      error,
+      isKnown: true,
+    });
+  }
+  expect(page).toContain('from 1001 to 1999');
+});
+
 test('no two errors share a fault code', () => {
   const codes = Object.values(FAULT_CODE_OF_ERROR);
   expect(new Set(codes).size).toBe(codes.length);

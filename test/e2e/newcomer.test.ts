@@ -170,7 +170,7 @@ print(json.dumps(out))`;
   test.skipIf(!python.isMet)(`pastes the Python that the docs show${python.note}`, async () => {
     const { url } = await started();
     const page = await readFile(new URL('../../docs/xml-rpc.md', import.meta.url), 'utf8');
-    const [, shown = ''] = /```python\n([\s\S]*?)```/.exec(page) ?? [];
+    const shown = [...page.matchAll(/```python\n([\s\S]*?)```/g)].map(([, block]) => block).join('\n');
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const [, line = ''] = /^python3 -c "(.*)"$/m.exec(readme) ?? [];
     for (const script of [shown, line]) {
@@ -179,6 +179,7 @@ print(json.dumps(out))`;
       });
       expect(stderr).toBe('');
       expect(stdout).toContain("['127.0.0.1', 9000]");
+      if (script === shown) expect(stdout).toMatch(/\n127\.0\.0\.1 9000\n\[\d+, \d+\]\n$/);
     }
   });
 
