@@ -64,7 +64,7 @@ export {
   type RegisterRequest,
   serviceName,
 } from './servicedb/request.js';
-export type { Changes, Lookup, ServiceDB } from './servicedb/servicedb.js';
+export type { Changes, Lookup, ServiceDB, Stretch } from './servicedb/servicedb.js';
 export {
   type By,
   type Change,

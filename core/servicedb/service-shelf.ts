@@ -3,6 +3,7 @@ import type { RecordChange } from '../hooks.js';
 import { deepFreeze, type JsonObject } from '../json.js';
 import type { Batch, Collection, MicroDB } from '../microdb/index.js';
 import type { FeedCommit, StoredEntry } from '../store.js';
+import type { ChangeLog } from './change-log.js';
 import {
   freezeParts,
   type HeldOpinion,
@@ -37,13 +38,19 @@ interface Sketch {
 export class ServiceShelf implements Shelf {
   readonly collections = [INSTANCES, VOICE_DOCUMENTS];
   readonly records: Collection<ServiceRecord>;
+  readonly #log: ChangeLog;
   readonly #tell: (changes: readonly RecordChange[], commit: FeedCommit) => void;
   /** While replaying: voices whose instance has not come yet. */
   #early = new Map<string, Voices>();
   /** While replaying: what nearly every registration says alike, so that it is kept once. */
   readonly #shared = { home: '', owner: '' };
 
-  constructor(db: MicroDB, tell: (changes: readonly RecordChange[], commit: FeedCommit) => void) {
+  constructor(
+    db: MicroDB,
+    log: ChangeLog,
+    tell: (changes: readonly RecordChange[], commit: FeedCommit) => void,
+  ) {
+    this.#log = log;
     this.#tell = tell;
     this.records = db.collection<ServiceRecord>('services', {
       key: ['name', 'instance'],
@@ -183,6 +190,7 @@ export class ServiceShelf implements Shelf {
   ): readonly RecordChange[] {
     const writer = batch?.collection<ServiceRecord>(this.records.name) ?? this.records;
     const options = batch === undefined ? { frozen: true, revision } : { frozen: true };
+    for (const change of changes) this.#log.push(revision, change);
     for (const { record, previous } of changes) {
       if (record !== undefined) writer.put(record, options);
       else if (previous !== undefined) writer.remove(previous.name, previous.instance);

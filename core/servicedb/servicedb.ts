@@ -4,9 +4,9 @@ import type { Clock } from '../clock.js';
 import { messageOf, RegistryError } from '../errors.js';
 import type { Hooks, RecordChange } from '../hooks.js';
 import type { Logger } from '../logger.js';
-import type { Collection, MicroDB, Watch } from '../microdb/index.js';
+import type { Collection, MicroDB } from '../microdb/index.js';
 import type { By, FeedCommit, Store } from '../store.js';
-import { type Changes, changesSince, cursorAt, watchChanges } from './changes-since.js';
+import { ChangeLog } from './change-log.js';
 import { Demands } from './demands.js';
 import { Drafts, type Which } from './drafts.js';
 import { Expiry } from './expiry.js';
@@ -29,12 +29,13 @@ import {
   type RegisterInput,
   type RegisterRequest,
 } from './request.js';
-import { ServiceReads } from './service-reads.js';
+import { ServiceChanges } from './service-changes.js';
 import { ServiceShelf } from './service-shelf.js';
 
-export type { Changes } from './changes-since.js';
+export type { Stretch } from './change-log.js';
 export type { Which } from './drafts.js';
 export type { ServiceDBOptions } from './options.js';
+export type { Changes } from './service-changes.js';
 export type { Lookup } from './service-reads.js';
 
 const INTERNAL: By = Object.freeze({ who: 'registry', door: 'internal' });
@@ -48,9 +49,10 @@ const REGISTER: readonly Voice[] = ['lease', 'exited'];
  * The service records: the only writer of them (DESIGN §4). Reads answer from memory and copy nothing. Writes answer
  * once they are stored: at once where the store keeps them in memory, else by a promise.
  */
-export class ServiceDB extends ServiceReads {
+export class ServiceDB extends ServiceChanges {
+  protected readonly db: MicroDB;
+  protected readonly log: ChangeLog;
   readonly #shelf: ServiceShelf;
-  readonly #db: MicroDB;
   readonly #catalogue: Catalogue;
   readonly #hooks: Hooks;
   readonly #clock: Clock;
@@ -72,13 +74,18 @@ export class ServiceDB extends ServiceReads {
   }) {
     const { db, catalogue, hooks, clock, options } = parts;
     super(clock);
-    this.#db = db;
+    this.db = db;
+    this.log = new ChangeLog({
+      hasInstances: (name) => this.records.countBy('name', name) > 0,
+      onError: (error) =>
+        this.#logger.error({ err: error }, `Who waits for changes failed: ${messageOf(error)}`),
+    });
     this.#catalogue = catalogue;
     this.#hooks = hooks;
     this.#clock = clock;
     this.#logger = parts.logger;
     this.#options = options;
-    this.#shelf = new ServiceShelf(db, (changes, commit) => this.#changed(changes, commit));
+    this.#shelf = new ServiceShelf(db, this.log, (changes, commit) => this.#changed(changes, commit));
     catalogue.addShelf(this.#shelf);
     this.#ids = new IdBlock(parts.store);
     this.#drafts = new Drafts(catalogue, this.#shelf);
@@ -122,14 +129,14 @@ export class ServiceDB extends ServiceReads {
     return this.#catalogue.state.home;
   }
 
-  /** Where the feed is: give it to `changesSince` later. Opaque. */
-  get cursor(): string {
-    return cursorAt(this.#catalogue.state.epoch, this.#db);
+  protected override get epoch(): string {
+    return this.#catalogue.state.epoch;
   }
 
   /** Replay has ended: every lease gets one fresh term, since nobody could heartbeat meanwhile. */
   opened(): void {
     this.#shelf.endLoad();
+    this.log.startAt(this.#catalogue.revision);
     for (const record of this.records) {
       this.#expiry.watchOver(record, undefined);
       this.follow(record, undefined);
@@ -254,7 +261,7 @@ export class ServiceDB extends ServiceReads {
     return this.#observe(instanceKey(name, instance), 'check', opinion);
   }
 
-  // Waits and watches; the plain reads are in ServiceReads.
+  // A wait; the plain reads are in ServiceReads, and those of changes in ServiceChanges.
 
   /**
    * One instance that may be called; where there is none, one is asked for and waited for, at most `waitMs`
@@ -265,19 +272,6 @@ export class ServiceDB extends ServiceReads {
     options: { waitMs?: number; signal?: AbortSignal } = {},
   ): Promise<ServiceRecord> {
     return this.next(name) ?? this.#demands.wait(name, options.waitMs ?? 30_000, options.signal);
-  }
-
-  /** What came after a cursor; without one, only the cursor of now. */
-  changesSince(cursor: string | undefined): Changes {
-    return changesSince(cursor, this.#catalogue.state.epoch, this.#db, this.records.name);
-  }
-
-  /**
-   * Calls back with what came after a cursor, if one is given, and then with the changes of each commit until it is
-   * closed: synchronously, in the order of revisions, so the callback must be quick. What it throws is logged.
-   */
-  watch(cursor: string | undefined, onChanges: (changes: Changes) => void): Watch {
-    return watchChanges(cursor, this.#catalogue.state.epoch, this.#db, this.records.name, onChanges);
   }
 
   // Within.
@@ -377,6 +371,7 @@ export class ServiceDB extends ServiceReads {
       if (record !== undefined) this.#appeared(record, previous);
       else if (previous !== undefined) this.#disappeared(previous);
     }
+    this.log.tell(changes);
     fireHooks(this.#hooks, changes, commit);
   }
 
@@ -390,6 +385,8 @@ export class ServiceDB extends ServiceReads {
 
   #disappeared(record: ServiceRecord): void {
     this.#expiry.letGo(record);
-    if (this.records.countBy('name', record.name) === 0) this.endTurns(record.name);
+    if (this.records.countBy('name', record.name) > 0) return;
+    this.endTurns(record.name);
+    this.log.emptied(record.name);
   }
 }
