@@ -6,8 +6,10 @@ export interface Stretch {
   readonly changes: readonly RecordChange[];
   /** Where to read on: the last commit in `changes`; where that is all there is so far, the last revision of all. */
   readonly revision: number;
-  /** After every revision from this one on that is before the first change, the same came. */
+  /** The same came after every revision from this one on, */
   readonly from: number;
+  /** and before this one: that of the first change; where there is none, the next there will be. */
+  readonly first: number;
 }
 
 /**
@@ -165,7 +167,12 @@ export class ChangeLog {
     for (let index = 0; index < end; index++) {
       changes[index] = this.#changes[numberAt(index) % this.#size] as RecordChange;
     }
-    return { changes, revision: end === count ? now : revisionAt(end - 1), from };
+    return {
+      changes,
+      revision: end === count ? now : revisionAt(end - 1),
+      from,
+      first: count === 0 ? now + 1 : revisionAt(0),
+    };
   }
 
   get #oldest(): number {

@@ -21,7 +21,12 @@ export abstract class ServiceChanges extends ServiceReads {
 
   /** Where the feed is: give it to `changesSince` later. Opaque. */
   get cursor(): string {
-    return this.cursorOf(this.db.revision);
+    return this.cursorOf(this.revision);
+  }
+
+  /** The last revision of all, also of what is none of the services. */
+  get revision(): number {
+    return this.db.revision;
   }
 
   cursorOf(revision: number): string {
@@ -31,7 +36,7 @@ export abstract class ServiceChanges extends ServiceReads {
   /** The revision that a cursor stands for; undefined where it is of another epoch, of the future, or no cursor at all. */
   revisionOf(cursor: string): number | undefined {
     const since = this.#revisionIn(cursor);
-    return since !== undefined && since <= this.db.revision ? since : undefined;
+    return since !== undefined && since <= this.revision ? since : undefined;
   }
 
   /** What came after a cursor, which may be anything that a client sent; without one, only the cursor of now. */
@@ -59,7 +64,7 @@ export abstract class ServiceChanges extends ServiceReads {
     options: { readonly name?: string | undefined; readonly limit?: number } = {},
   ): Stretch | undefined {
     const { name, limit = Number.MAX_SAFE_INTEGER } = options;
-    return this.log.after(revision, name, limit, this.db.revision);
+    return this.log.after(revision, name, limit, this.revision);
   }
 
   /**

@@ -18,8 +18,8 @@ import type { MethodTable } from './methods/introspection.js';
 import { withoutNulls } from './methods/without-nulls.js';
 import { readMethodCall } from './reader.js';
 import { Turns } from './turns.js';
-import type { Answer, XmlRpcValue } from './values.js';
-import { MAX_ANSWER, type WriterLimits, writeFault, writeResponse } from './writer.js';
+import { type Answer, PreparedAnswer, type XmlRpcValue } from './values.js';
+import { MAX_ANSWER, preparedResponse, type WriterLimits, writeFault, writeResponse } from './writer.js';
 
 const XML = 'text/xml';
 
@@ -34,7 +34,7 @@ export class XmlRpcDoor implements MethodTable {
   constructor(api: PluginApi, { maxAnswer = MAX_ANSWER }: { maxAnswer?: number } = {}) {
     this.#api = api;
     this.#limits = answerLimits(maxAnswer);
-    const context = { services: api.services, turns: new Turns(api.clock), maxAnswer };
+    const context = { services: api.services, clock: api.clock, turns: new Turns(api.clock), maxAnswer };
     for (const method of createMethods(context, this)) this.#methods.set(method.name, method);
   }
 
@@ -91,7 +91,8 @@ export class XmlRpcDoor implements MethodTable {
   }
 
   #answer(value: Answer, method: string, began: number | undefined, reply: DoorReply): void {
-    reply(200, XML, writeResponse(value, this.#limits));
+    const isPrepared = value instanceof PreparedAnswer;
+    reply(200, XML, isPrepared ? preparedResponse(value) : writeResponse(value, this.#limits));
     if (began !== undefined) this.#tell(method, undefined, began);
   }
 
@@ -108,8 +109,8 @@ export class XmlRpcDoor implements MethodTable {
 
   async #callAuthorized(method: Method, params: readonly XmlRpcValue[], caller: Caller): Promise<Answer> {
     const { remote, authorization } = caller;
-    const service =
-      method.parameters[0]?.name === 'name' && typeof params[0] === 'string' ? params[0] : undefined;
+    const named = params[method.parameters.findIndex(({ name }) => name === 'name')];
+    const service = typeof named === 'string' ? named : undefined;
     const access: AccessRequest = {
       door: 'xml-rpc',
       verb: method.verb,

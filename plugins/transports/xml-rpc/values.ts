@@ -25,5 +25,11 @@ export class EncodedValue {
   }
 }
 
-/** What a method may answer: a value, or one written already, also within a list. */
-export type Answer = XmlRpcValue | EncodedValue | readonly Answer[];
+/** A value that is the answer to many calls. */
+export class PreparedAnswer extends EncodedValue {
+  /** The whole response with it, once it was asked for: the same bytes for everyone. */
+  response: Buffer | undefined = undefined;
+}
+
+/** What a method may answer: a value, or one written already, also within lists and structs. */
+export type Answer = XmlRpcValue | EncodedValue | readonly Answer[] | { readonly [member: string]: Answer };

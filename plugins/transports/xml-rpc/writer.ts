@@ -1,5 +1,5 @@
 import { FAULT_CODES, XmlRpcFault } from './faults.js';
-import { type Answer, EncodedValue, MAX_DEPTH, type XmlRpcValue } from './values.js';
+import { type Answer, EncodedValue, MAX_DEPTH, PreparedAnswer, type XmlRpcValue } from './values.js';
 
 /** What one message may come to. */
 export interface WriterLimits {
@@ -64,6 +64,17 @@ export class ListWriter {
   end(): EncodedValue {
     return new EncodedValue(this.#writer.end('</data></array></value>'));
   }
+}
+
+/** Writes a value once, to be the answer to many calls. @throws as {@link writeResponse}. */
+export function prepareAnswer(value: Answer, limits?: Partial<WriterLimits>): PreparedAnswer {
+  return new PreparedAnswer(encodeValue(value, limits).xml);
+}
+
+/** What {@link writeResponse} writes, as bytes, which all who are given this answer share. */
+export function preparedResponse(answer: PreparedAnswer): Buffer {
+  answer.response ??= Buffer.from(writeResponse(answer));
+  return answer.response;
 }
 
 /** Writes a fault as the answer to a call; `code` is an integer of 32 bits. */

@@ -61,17 +61,22 @@ describe('the changes of one name', () => {
     made.commit(['b', 'add']);
     made.commit(['a', 'change'], ['b', 'change']);
     const [first, , third] = made.commits.map(({ change }) => change);
-    expect(made.after(0, 'a')).toEqual({ changes: [first, third], revision: 3, from: 0 });
-    expect(made.after(1, 'a')).toEqual({ changes: [third], revision: 3, from: 1 });
-    expect(made.after(2, 'a')).toEqual({ changes: [third], revision: 3, from: 1 });
-    expect(made.after(3, 'a')).toEqual({ changes: [], revision: 3, from: 3 });
+    expect(made.after(0, 'a')).toEqual({ changes: [first, third], revision: 3, from: 0, first: 1 });
+    expect(made.after(1, 'a')).toEqual({ changes: [third], revision: 3, from: 1, first: 3 });
+    expect(made.after(2, 'a')).toEqual({ changes: [third], revision: 3, from: 1, first: 3 });
+    expect(made.after(3, 'a')).toEqual({ changes: [], revision: 3, from: 3, first: 4 });
   });
 
   it('are not lost, however much others change', () => {
     const made = makeLog({ size: 10 });
     const quiet = made.commit(['quiet', 'add']);
     for (let count = 0; count < 100; count += 1) made.commit(['busy', count === 0 ? 'add' : 'change']);
-    expect(made.after(quiet, 'quiet')).toEqual({ changes: [], revision: made.now, from: quiet });
+    expect(made.after(quiet, 'quiet')).toEqual({
+      changes: [],
+      revision: made.now,
+      from: quiet,
+      first: made.now + 1,
+    });
     expect(made.after(50, 'quiet')?.changes).toEqual([]);
     expect(made.log.lastChange('quiet')).toBe(quiet);
     // Its own change is gone, so who did not know of it begins anew; and who knows of it hears of the next one.
@@ -253,6 +258,7 @@ it('whatever happens, answers what a list of all changes would, or says that it 
             }
             expect(found.changes).toEqual(wanted.map(({ change }) => change));
             expect(found.from).toBeLessThanOrEqual(since);
+            expect(found.first).toBe(wanted[0]?.revision ?? made.now + 1);
             expect(made.after(found.from, name)).toEqual(found);
           }
         }

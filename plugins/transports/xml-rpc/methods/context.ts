@@ -1,9 +1,10 @@
-import type { ServiceDB } from '../../../../core/index.js';
+import type { Clock, ServiceDB } from '../../../../core/index.js';
 import type { Turns } from '../turns.js';
 
 /** What the methods are made of. */
 export interface Context {
   readonly services: ServiceDB;
+  readonly clock: Clock;
   /** Where reads that may be long take turns. */
   readonly turns: Turns;
   /** The longest answer, in characters. */

@@ -1,3 +1,4 @@
+import { createWaitForChangeRun } from '../changes/wait-for-change.js';
 import { type Method, methodFrom } from '../method.js';
 import type { Context } from './context.js';
 import { createIntrospectionRuns, type MethodTable } from './introspection.js';
@@ -11,6 +12,7 @@ export function createMethods(context: Context, table: MethodTable): Method[] {
   const runs: Runs = {
     ...createMicroRegRuns(context),
     ...createOwnRuns(context),
+    ...createWaitForChangeRun(context),
     ...createIntrospectionRuns(context, table),
   };
   return (Object.keys(METHODS) as MethodName[]).map((name) =>

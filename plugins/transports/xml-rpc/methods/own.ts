@@ -17,7 +17,11 @@ const LONGEST_WAIT_S = 300;
 const demandSchema = z.strictObject({ name: serviceName });
 
 /** Rollcall's own methods. */
-export function createOwnRuns({ services, turns, maxAnswer }: Context): Runs<keyof typeof OWN> {
+export function createOwnRuns({
+  services,
+  turns,
+  maxAnswer,
+}: Context): Runs<Exclude<keyof typeof OWN, 'wait_for_change'>> {
   const limits = answerLimits(maxAnswer);
   return {
     describe([id]) {

@@ -174,6 +174,33 @@ export const STRUCTS = {
       running: { type: 'int', says: 'how many of them run' },
     },
   },
+  ChangesStruct: {
+    says: 'What came after a cursor.',
+    members: {
+      cursor: { type: 'string', says: 'what to ask with next; opaque' },
+      changes: {
+        type: 'ChangeStruct[]',
+        says: 'in the order in which they came; at most 1000, the rest then comes with the next call, at once',
+      },
+      reset: {
+        type: 'boolean',
+        says: 'true where it is not known what came after the cursor: read the instances anew, then go on with this one',
+      },
+    },
+  },
+  ChangeStruct: {
+    says: 'What became of one instance. Only its last state is told, however often it changed.',
+    members: {
+      kind: {
+        type: 'string',
+        says: '`registered`, `changed` or `unregistered`; the first two mean the same to who keeps a list: it is so now',
+      },
+      instance: {
+        type: 'InstanceStruct',
+        says: 'as it is now, whatever its status; one that is unregistered as it was last known',
+      },
+    },
+  },
   CapabilityStruct: {
     says: 'A specification that this door keeps to.',
     members: {

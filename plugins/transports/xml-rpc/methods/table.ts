@@ -143,6 +143,21 @@ export const OWN = {
     verb: 'read',
     inMulticall: 'beside',
   },
+  wait_for_change: {
+    help:
+      'Waits until an instance is registered, changed or unregistered, of one service or of any, at most timeout_s seconds (0 to 300), and ' +
+      'answers what came after the cursor as a struct: cursor, changes, reset. Begin with the cursor "": the answer is reset true, a ' +
+      'cursor, and no changes. Read the instances with lookup or find then, and wait with that cursor, and from then on with the cursor of ' +
+      'the last answer. So nothing is missed; a change that you know already does no harm. Whenever reset is true, read anew.',
+    parameters: [
+      { name: 'cursor', type: 'string' },
+      { name: 'timeout_s', type: 'double|int' },
+      { ...NAME, optional: true },
+    ],
+    returns: 'ChangesStruct',
+    verb: 'read',
+    inMulticall: 'refused',
+  },
 } as const satisfies Specs;
 
 /** The `system.` methods that stock clients know of themselves. */

@@ -34,6 +34,8 @@ interface Structs {
   VoiceStruct: VoiceStruct;
   ServiceStruct: ServiceStruct;
   CapabilityStruct: CapabilityStruct;
+  ChangesStruct: ChangesStruct;
+  ChangeStruct: ChangeStruct;
 }
 
 /**
@@ -85,6 +87,10 @@ export interface VoiceStruct extends Described<'VoiceStruct'> {}
 export interface ServiceStruct extends Described<'ServiceStruct'> {}
 /** A specification that the door keeps to. */
 export interface CapabilityStruct extends Described<'CapabilityStruct'> {}
+/** What came after a cursor. */
+export interface ChangesStruct extends Described<'ChangesStruct'> {}
+/** One change of an instance. */
+export interface ChangeStruct extends Described<'ChangeStruct'> {}
 
 export type MethodName = keyof typeof METHODS;
 

@@ -29,6 +29,10 @@ const CALLS: { readonly [name in MethodName]: readonly (readonly XmlRpcValue[])[
   list_services: [[]],
   lookup: [['plain'], ['full', { zone: 'eu' }], ['nobody']],
   resolve: [['plain'], ['plain', 0.5]],
+  wait_for_change: [
+    ['', 30],
+    ['', 0, 'full'],
+  ],
   'system.getCapabilities': [[]],
   'system.listMethods': [[]],
   'system.methodHelp': [['register']],

@@ -7,7 +7,13 @@ import {
   XmlRpcFault,
 } from '../../../../plugins/transports/xml-rpc/faults.js';
 import type { XmlRpcValue } from '../../../../plugins/transports/xml-rpc/values.js';
-import { writeCall, writeFault, writeResponse } from '../../../../plugins/transports/xml-rpc/writer.js';
+import {
+  prepareAnswer,
+  preparedResponse,
+  writeCall,
+  writeFault,
+  writeResponse,
+} from '../../../../plugins/transports/xml-rpc/writer.js';
 
 /** What stands between `<value>` and `</value>` of an answer. */
 function written(value: XmlRpcValue): string {
@@ -151,5 +157,21 @@ describe('what callers are told of an error', () => {
       expect(code).toBe(FAULT_CODES.INTERNAL);
       expect(message).not.toContain('secret');
     }
+  });
+});
+
+describe('an answer that was prepared', () => {
+  const value: XmlRpcValue = { cursor: 'a<b&', list: [1, true, 'x'] };
+
+  test('is the same as one that is written each time, on its own and within another', () => {
+    const prepared = prepareAnswer(value);
+    expect(writeResponse(prepared)).toBe(writeResponse(value));
+    expect(writeResponse([[prepared], { again: prepared }])).toBe(writeResponse([[value], { again: value }]));
+    expect(preparedResponse(prepared).toString()).toBe(writeResponse(value));
+  });
+
+  test('has one response in bytes for everybody', () => {
+    const prepared = prepareAnswer(value);
+    expect(preparedResponse(prepared)).toBe(preparedResponse(prepared));
   });
 });
