@@ -216,7 +216,8 @@ export class ChangeHub {
   #answerSome(): void {
     if (this.#isAnswering) return;
     this.#isAnswering = true;
-    this.#answerTurn();
+    // Not now: where a thousand names change at once, a thousand windows close in this turn.
+    this.#later(() => this.#answerTurn());
   }
 
   #answerTurn(): void {

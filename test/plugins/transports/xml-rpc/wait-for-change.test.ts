@@ -204,8 +204,9 @@ describe('many clients', () => {
     }
     await services.register(ECHO);
     clock.advance(20);
-    await settle();
     const answered = () => waits.filter(({ answer }) => answer !== undefined).length;
+    turns.shift()?.();
+    await settle();
     expect(answered()).toBe(250);
     expect(turns).toHaveLength(1);
     // Comes too late for this answer, and is told with the next.
@@ -226,14 +227,29 @@ describe('many clients', () => {
     expectEmpty(waits[0] as Wait, services.cursor);
   });
 
+  it('of as many names are answered a few hundred in a turn too', async () => {
+    const { wait, services, clock, turns, settle, drain } = await makeHub();
+    const waits = Array.from({ length: 600 }, (_, at) => wait(services.cursor, 300_000, `name ${at}`));
+    for (let at = 0; at < 600; at += 1) await services.register({ ...ECHO, name: `name ${at}` });
+    clock.advance(20);
+    turns.shift()?.();
+    await settle();
+    const answered = waits.filter(({ answer }) => answer !== undefined).length;
+    expect(answered).toBeGreaterThan(100);
+    expect(answered).toBeLessThanOrEqual(250);
+    await drain();
+    expect(waits.map(told)).toEqual(waits.map((_, at) => [`registered name ${at}/a`]));
+  });
+
   it('whose time is over, and who are answered after a change, get it with their next call', async () => {
-    const { wait, services, clock, settle, drain } = await makeHub();
+    const { wait, services, clock, turns, drain } = await makeHub();
     const waits = Array.from({ length: 600 }, () => wait(services.cursor, 1_000));
     clock.advance(1_100);
-    await settle();
+    turns.shift()?.();
     await services.register(ECHO);
     await drain();
     expect(waits.map(told)).toEqual(waits.map(() => []));
+    expect(new Set(waits.map(({ prepared }) => prepared)).size).toBe(1);
     for (const { answer } of waits) {
       const next = wait(answer?.cursor ?? '', 0);
       expect(told(next)).toEqual(['registered echo/a']);
