@@ -6,9 +6,9 @@ export interface DoorLimits {
   readonly bodyBytes: number;
   /** Bytes of request bodies that the door holds at once, over all its requests: 503 beyond. */
   readonly heldBytes: number;
-  /** Requests of the door that are read, worked on or written at once: 503 beyond. */
+  /** Requests of the door that are read or worked on at once, those that wait included: 503 beyond. */
   readonly requestsInFlight: number;
-  /** Connections to the address; more are closed as they come. */
+  /** Connections to the address; more are closed as they come. Fewer where this process may open fewer files. */
   readonly connections: number;
   /** Longest request head: 431 beyond. */
   readonly headerBytes: number;
@@ -23,8 +23,9 @@ export interface DoorLimits {
 export const DEFAULT_DOOR_LIMITS: DoorLimits = Object.freeze({
   bodyBytes: 1024 * 1024,
   heldBytes: 256 * 1024 * 1024,
-  requestsInFlight: 10_000,
-  connections: 10_000,
+  // Room for more than 10,000 callers that wait for a change beside those that call.
+  requestsInFlight: 40_000,
+  connections: 40_000,
   headerBytes: 16 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
@@ -49,7 +50,10 @@ export interface DoorRequest {
   /** What follows the first `?`, undecoded; empty where there is none. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
-  /** Unpacked if it came as gzip or deflate; empty where there is none. */
+  /**
+   * Unpacked if it came as gzip or deflate; empty where there is none. To be read before `handle` returns or first waits:
+   * it is let go of then, so that thousands of requests that wait cost little. Reading it later throws.
+   */
   readonly body: Buffer;
   /** The peer's address; empty once it has gone. */
   readonly remote: string;
@@ -62,14 +66,23 @@ export interface DoorRequest {
 }
 
 /**
- * Answers a request, now or later: status, a content type or headers, body. Content-Length and Connection are set by
- * the listener. Only the first call counts; after the peer has gone it does nothing.
+ * Answers a request, now or later: status (200 to 599), a content type or headers, body. Content-Length, Connection and
+ * Date are set by the listener. Only the first call counts; after the peer has gone it does nothing. A Buffer is written as
+ * it is, without a copy: one that many are answered with is held once.
  */
 export type DoorReply = (
   status: number,
   headers: Readonly<Record<string, string>> | string,
   body: string | Buffer,
 ) => void;
+
+/** What a person who opens a door in a browser is shown. */
+export interface DoorPage {
+  /** One of the door's paths. */
+  readonly path: string;
+  /** A whole document. Scripts, styles and anything from elsewhere are kept out by its Content-Security-Policy. */
+  readonly html: string;
+}
 
 /** What a transport opens. */
 export interface DoorSpec {
@@ -82,6 +95,8 @@ export interface DoorSpec {
   readonly paths: readonly string[];
   /** POST where nothing is said; other methods get 405. */
   readonly methods?: readonly string[];
+  /** Answers GET and HEAD of its path, unless `methods` lists them. */
+  readonly page?: DoorPage;
   /** Media types taken, without parameters; none given takes any. A request without Content-Type always passes. */
   readonly contentTypes?: readonly string[];
   readonly tls?: DoorTls;

@@ -2,8 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Clock } from './clock.js';
 import { RegistryError } from './errors.js';
-import { DEFAULT_DOOR_LIMITS, type DoorLimits, type DoorSpec } from './http-door.js';
+import {
+  DEFAULT_DOOR_LIMITS,
+  type DoorLimits,
+  type DoorReply,
+  type DoorRequest,
+  type DoorSpec,
+} from './http-door.js';
 import { HostRule } from './http-host-rule.js';
+import { isPageMethod, PAGE_HEADERS } from './http-page.js';
 import type { Refusal } from './http-refuse.js';
 import { codingOf } from './http-unpack.js';
 
@@ -21,37 +28,32 @@ export class Doorway {
   #whenIdle: (() => void)[] = [];
   readonly #hostRule: HostRule;
   readonly #methods: readonly string[];
+  readonly #takesPosts: boolean;
   readonly #types: ReadonlySet<string> | undefined;
   readonly #passedTypes = new Set<string>();
 
   /** Throws `INVALID_ARGUMENT` for paths or hosts that cannot be. */
   constructor(spec: DoorSpec, clock: Clock) {
-    const badPath = spec.paths.find((path) => !path.startsWith('/') || /[?#\s]/.test(path));
-    if (badPath !== undefined || spec.paths.length === 0) {
-      const given = JSON.stringify(badPath ?? spec.paths);
-      const expected = 'expected exact paths, each beginning with "/" and without query';
-      throw new RegistryError(
-        'INVALID_ARGUMENT',
-        `paths of a door of the plugin "${spec.plugin}": ${given}; ${expected}`,
-      );
-    }
+    checkPaths(spec);
     this.spec = spec;
     this.limits = { ...DEFAULT_DOOR_LIMITS, ...spec.limits };
     // A door bound to a name is called by it.
     const ownName = isIP(spec.host) === 0 ? [spec.host] : [];
     this.#hostRule = new HostRule(spec.plugin, [...ownName, ...(spec.allowedHosts ?? [])], clock);
     this.#methods = spec.methods ?? ['POST'];
+    this.#takesPosts = this.#methods.includes('POST');
     this.#types = spec.contentTypes && new Set(spec.contentTypes.map((type) => type.toLowerCase()));
   }
 
-  /** Why a request gets no further than its head; undefined if its body is to be read. */
-  objection(request: IncomingMessage): Refusal | undefined {
+  /** Why a request of one of its paths gets no further than its head; undefined if its body is to be read. */
+  objection(request: IncomingMessage, path: string): Refusal | undefined {
     if (this.isClosing) return { status: 503, code: 'STOPPING', text: 'Try again later.' };
     const { headers } = request;
     const stranger = this.#hostRule.objection(headers, request.httpVersionMinor === 0);
     if (stranger !== undefined) return stranger;
-    if (!this.#methods.includes(request.method ?? '')) {
-      const allow = this.#methods.join(', ');
+    const method = request.method ?? '';
+    if (!this.#methods.includes(method) && !this.#showsPage(method, path)) {
+      const allow = [...(path === this.spec.page?.path ? ['GET', 'HEAD'] : []), ...this.#methods].join(', ');
       return { status: 405, text: `This path takes ${allow}.`, headers: { Allow: allow } };
     }
     if (this.#inFlight >= this.limits.requestsInFlight) return busy('requests in flight');
@@ -67,6 +69,36 @@ export class Doorway {
     }
     const length = headers['content-length'];
     return length !== undefined && Number(length) > this.limits.bodyBytes ? this.tooLarge() : undefined;
+  }
+
+  /** Whether {@link objection} has nothing against a POST without a body coding, but for its Host and Content-Type. */
+  takesPost(length: number): boolean {
+    return (
+      !this.isClosing &&
+      this.#takesPosts &&
+      this.#inFlight < this.limits.requestsInFlight &&
+      length <= this.limits.bodyBytes
+    );
+  }
+
+  /** Whether {@link objection} has nothing against this Host header. */
+  takesHost(host: string): boolean {
+    return this.#hostRule.objection({ host }, false) === undefined;
+  }
+
+  /** Whether {@link objection} has nothing against this Content-Type header. */
+  takesType(header: string): boolean {
+    return this.#types === undefined || this.#takesType(header, this.#types);
+  }
+
+  /** Has the door answer a request that it has no objection to. */
+  handle(request: DoorRequest, reply: DoorReply): unknown {
+    const { page } = this.spec;
+    if (page === undefined || !this.#showsPage(request.method, request.path)) {
+      return this.spec.handle(request, reply);
+    }
+    reply(200, PAGE_HEADERS, page.html);
+    return undefined;
   }
 
   tooLarge(): Refusal {
@@ -87,8 +119,12 @@ export class Doorway {
     return this.heldBytes > this.limits.heldBytes ? busy('bytes of request bodies') : undefined;
   }
 
-  leave(heldBytes: number): void {
-    this.heldBytes -= heldBytes;
+  /** Gives back what {@link hold} has counted. */
+  release(bytes: number): void {
+    this.heldBytes -= bytes;
+  }
+
+  leave(): void {
     this.#inFlight -= 1;
     if (this.#inFlight > 0) return;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
@@ -102,6 +138,11 @@ export class Doorway {
     });
   }
 
+  /** A door that lists GET itself answers it itself. */
+  #showsPage(method: string, path: string): boolean {
+    return isPageMethod(method) && path === this.spec.page?.path && !this.#methods.includes(method);
+  }
+
   #takesType(header: string, types: ReadonlySet<string>): boolean {
     if (this.#passedTypes.has(header)) return true;
     const end = header.indexOf(';');
@@ -109,6 +150,21 @@ export class Doorway {
     if (!types.has(type)) return false;
     if (this.#passedTypes.size < KNOWN_TYPES) this.#passedTypes.add(header);
     return true;
+  }
+}
+
+function checkPaths({ plugin, paths, page }: DoorSpec): void {
+  const fail = (what: string, given: unknown, expected: string) => {
+    const text = `${what} of a door of the plugin "${plugin}": ${JSON.stringify(given)}; expected ${expected}`;
+    return new RegistryError('INVALID_ARGUMENT', text);
+  };
+  // Printable ASCII, as it stands in a request line.
+  const badPath = paths.find((path) => !/^\/[!-"$->@-~]*$/.test(path));
+  if (badPath !== undefined || paths.length === 0) {
+    throw fail('paths', badPath ?? paths, 'exact paths, each beginning with "/" and without query');
+  }
+  if (page !== undefined && !paths.includes(page.path)) {
+    throw fail('page.path', page.path, `one of its paths, ${paths.join(', ')}`);
   }
 }
 

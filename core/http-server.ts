@@ -1,15 +1,12 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { RegistryError } from './errors.js';
 import type { DoorSpec } from './http-door.js';
 import type { Doorway } from './http-doorway.js';
-import { Connection, Exchange, type ExchangeContext } from './http-exchange.js';
+import type { Exchange, ExchangeContext } from './http-exchange.js';
+import { NodeConnection, NodeExchange } from './http-node-exchange.js';
+import { createNodeServer, tickMs } from './http-node-server.js';
+import { QuickLane } from './http-quick-lane.js';
 import { type Refusal, rawRefusal, refuse, refuseWhileReading } from './http-refuse.js';
 
 /** The limits that hold for an address, not for one of its doors. */
@@ -32,8 +29,11 @@ export class DoorServer {
   readonly #server: Server;
   readonly #doorways = new Set<Doorway>();
   readonly #routes = new Map<string, Doorway>();
-  readonly #connections = new Map<Socket, Connection>();
-  /** As accepted, before TLS: all that has to be closed at the end. */
+  /** Plain connections whose requests node:http need not read. Undefined for TLS. */
+  readonly #lane?: QuickLane;
+  /** Those of node:http. */
+  readonly #connections = new Map<Socket, NodeConnection>();
+  /** Of TLS, as accepted. */
   readonly #sockets = new Set<Socket>();
   readonly #listening: Promise<void>;
   #drained: Promise<void> | undefined;
@@ -43,8 +43,10 @@ export class DoorServer {
     this.#first = first;
     this.#context = context;
     this.#stopTimeoutMs = stopTimeoutMs;
-    this.#server = createServer(first);
+    this.#server = createNodeServer(first);
     this.#listen();
+    if (first.spec.tls === undefined) this.#lane = this.#openLane();
+    else this.#trackTls();
     this.#listening = new Promise((resolve, reject) => {
       const { host, port } = first.spec;
       this.#server.once('error', reject);
@@ -97,6 +99,7 @@ export class DoorServer {
     }
     this.#doorways.add(doorway);
     for (const path of spec.paths) this.#routes.set(path, doorway);
+    this.#lane?.setRoutes(this.#routes);
   }
 
   /** Whether every door here is closing or closed. */
@@ -108,14 +111,13 @@ export class DoorServer {
   async remove(doorway: Doorway): Promise<void> {
     this.#endWaits(doorway);
     const timer = this.#context.clock.setTimer(this.#stopTimeoutMs, () => {
-      for (const { socket, exchanges } of this.#connections.values()) {
-        if ([...exchanges].some((exchange) => exchange.doorway === doorway)) socket.destroy();
-      }
+      for (const exchange of this.#underWay(doorway)) exchange.cutOff();
     });
     await doorway.idle();
     timer.cancel();
     this.#doorways.delete(doorway);
     for (const path of doorway.spec.paths) this.#routes.delete(path);
+    this.#lane?.setRoutes(this.#routes);
   }
 
   /** Takes no more connections and requests, lets those in flight finish in their time, closes all that is left. */
@@ -126,6 +128,7 @@ export class DoorServer {
 
   async #drain(): Promise<void> {
     for (const connection of this.#connections.values()) connection.closeSoon();
+    for (const connection of this.#lane?.connections ?? []) connection.closeSoon();
     for (const doorway of this.#doorways) this.#endWaits(doorway);
     const isListening = await this.#listening.then(
       () => true,
@@ -135,6 +138,8 @@ export class DoorServer {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const timer = this.#context.clock.setTimer(this.#stopTimeoutMs, () => {
       for (const socket of this.#sockets) socket.destroy();
+      for (const socket of this.#connections.keys()) socket.destroy();
+      for (const { socket } of this.#lane?.connections ?? []) socket.destroy();
     });
     await closed;
     timer.cancel();
@@ -142,19 +147,45 @@ export class DoorServer {
 
   #endWaits(doorway: Doorway): void {
     doorway.isClosing = true;
-    for (const { exchanges } of this.#connections.values()) {
-      for (const exchange of exchanges) if (exchange.doorway === doorway) exchange.endWait();
-    }
+    for (const exchange of this.#underWay(doorway)) exchange.endWait();
+  }
+
+  #underWay(doorway: Doorway): Exchange[] {
+    const all: Exchange[] = [];
+    for (const { exchanges } of this.#connections.values()) all.push(...exchanges);
+    for (const connection of this.#lane?.connections ?? []) all.push(...connection.underWay());
+    return all.filter((exchange) => exchange.doorway === doorway);
+  }
+
+  /** Puts the lane before node:http, which gets from it what is not ordinary. */
+  #openLane(): QuickLane {
+    const server = this.#server;
+    const [take] = server.listeners('connection');
+    server.removeAllListeners('connection');
+    const lane = new QuickLane(this.#context, this.#first.limits, tickMs(this.#first.limits), {
+      leave: (socket) => {
+        this.#track(socket);
+        take?.call(server, socket);
+      },
+      refusal: (code) => rawRefusal(...this.#brokenRequest(code)),
+    });
+    server.on('connection', (socket: Socket) => {
+      if (this.#drained === undefined) lane.enter(socket);
+      else socket.destroy();
+    });
+    return lane;
+  }
+
+  #trackTls(): void {
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    this.#server.on('secureConnection', (socket: Socket) => this.#track(socket));
   }
 
   #listen(): void {
     const server = this.#server;
-    const isTls = this.#first.spec.tls !== undefined;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
-    server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => this.#track(socket));
     server.on('request', (request, response) => this.#serve(request, response, false));
     server.on('checkContinue', (request, response) => this.#serve(request, response, true));
     server.on('checkExpectation', (_request, response) => {
@@ -167,7 +198,7 @@ export class DoorServer {
   }
 
   #track(socket: Socket): void {
-    const connection = new Connection(socket);
+    const connection = new NodeConnection(socket);
     this.#connections.set(socket, connection);
     // Its TLS handshake ended after the drain began.
     if (this.#drained !== undefined) connection.closeSoon();
@@ -193,7 +224,7 @@ export class DoorServer {
         doorway = this.#routes.get(path);
       }
     }
-    const objection = doorway?.objection(request);
+    const objection = doorway?.objection(request, path);
     if (doorway === undefined || objection !== undefined) {
       const refusal = objection ?? this.#noSuchPath();
       connection.isClosing = true;
@@ -204,7 +235,7 @@ export class DoorServer {
       return;
     }
     if (isContinueAwaited) response.writeContinue();
-    new Exchange(this.#context, doorway, connection, request, response, path, query).begin();
+    new NodeExchange(this.#context, doorway, connection, request, response, path, query).begin();
   }
 
   #noSuchPath(): Refusal {
@@ -218,7 +249,7 @@ export class DoorServer {
       socket.destroy();
       return;
     }
-    const [refusal, reason] = this.#brokenRequest(error);
+    const [refusal, reason] = this.#brokenRequest(error.code);
     if (connection.newest?.isReading) {
       connection.newest.refuse(refusal);
     } else if (connection.exchanges.size > 0 || connection.isClosing) {
@@ -230,9 +261,9 @@ export class DoorServer {
     }
   }
 
-  #brokenRequest(error: NodeJS.ErrnoException): [Refusal, string] {
+  #brokenRequest(code: string | undefined): [Refusal, string] {
     const { headerBytes, requestTimeoutMs } = this.#first.limits;
-    switch (error.code) {
+    switch (code) {
       case 'HPE_HEADER_OVERFLOW':
         return [
           { status: 431, text: `A request head of at most ${headerBytes} bytes is taken here.` },
@@ -245,7 +276,7 @@ export class DoorServer {
         ];
       default:
         return [
-          { status: 400, text: `This is not a well-formed HTTP/1.1 request (${error.code}).` },
+          { status: 400, text: `This is not a well-formed HTTP/1.1 request (${code}).` },
           'Bad Request',
         ];
     }
@@ -257,38 +288,6 @@ export class DoorServer {
     const oldest = connection?.exchanges.values().next().value;
     if (oldest === undefined || oldest.isWriting) socket.destroy();
   }
-}
-
-function createServer({ spec, limits }: Doorway): Server {
-  const headersTimeout = Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs);
-  const checkingInterval = Math.min(1000, Math.ceil(headersTimeout / 2));
-  const options = {
-    maxHeaderSize: limits.headerBytes,
-    headersTimeout,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    connectionsCheckingInterval: checkingInterval,
-    // The host rule wants one Host: two, joined, are none.
-    joinDuplicateHeaders: true,
-    requireHostHeader: false,
-  };
-  let server: Server;
-  if (spec.tls === undefined) {
-    server = createHttpServer(options);
-  } else {
-    try {
-      server = createHttpsServer({ ...options, ...spec.tls, handshakeTimeout: limits.headersTimeoutMs });
-    } catch (error) {
-      const text = `The TLS certificate or key of the plugin "${spec.plugin}" cannot be used; expected PEM text that fits together`;
-      throw new RegistryError('INVALID_ARGUMENT', text, { cause: error });
-    }
-  }
-  server.maxConnections = limits.connections;
-  // Called by close: node's own cuts off answers that are not yet written out. Idle ones are closed by `drain`.
-  server.closeIdleConnections = () => {};
-  // Later than the 408 of a peer that is slow to send.
-  server.timeout = limits.requestTimeoutMs + 2 * checkingInterval;
-  return server;
 }
 
 function isSameTls(a: DoorSpec, b: DoorSpec): boolean {

@@ -16,6 +16,7 @@ export async function serve(
 ) {
   const errors: [string, unknown][] = [];
   const requests: DoorRequest[] = [];
+  const bodies: Buffer[] = [];
   const listener = new HttpListener({
     clock,
     hasAccessControl: () => false,
@@ -33,6 +34,7 @@ export async function serve(
     ...spec,
     handle(request, reply) {
       requests.push(request);
+      bodies.push(request.body);
       return handle(request, reply);
     },
   });
@@ -41,16 +43,16 @@ export async function serve(
     cleanups.push(() => connection.close());
     return connection;
   };
-  return { listener, door, errors, requests, connect };
+  return { listener, door, errors, requests, bodies, connect };
 }
 
 /** A door that answers when the test says so. */
 export function patientDoor() {
-  const waiting: { request: DoorRequest; reply: DoorReply }[] = [];
+  const waiting: { request: DoorRequest; body: string; reply: DoorReply }[] = [];
   const wakers: (() => void)[] = [];
   return {
     handle(request: DoorRequest, reply: DoorReply) {
-      waiting.push({ request, reply });
+      waiting.push({ request, body: request.body.toString(), reply });
       for (const wake of wakers.splice(0)) wake();
     },
     async waitFor(count: number) {
