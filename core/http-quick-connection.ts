@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { QuickExchange } from './http-quick-exchange.js';
-import { PARTIAL, type QuickHead, WHOLE } from './http-quick-head.js';
+import { PARTIAL, type QuickHead, STRANGE, WHOLE } from './http-quick-head.js';
 import type { QuickLane } from './http-quick-lane.js';
+import { closeWith } from './http-refuse.js';
 
 /** Requests of one connection that are under way at once; what is pipelined behind them is not read yet. */
 const MOST_UNDER_WAY = 16;
@@ -55,8 +56,11 @@ export class QuickConnection {
     socket.on('error', onError);
   }
 
+  /** Waits for nothing but a request. */
   get isIdle(): boolean {
-    return this.#oldest === undefined && this.#unsent === 0 && this.#partial === undefined;
+    return (
+      !this.#isClosing && this.#oldest === undefined && this.#unsent === 0 && this.#partial === undefined
+    );
   }
 
   get hasPartial(): boolean {
@@ -69,14 +73,11 @@ export class QuickConnection {
     if (this.#oldest === undefined && this.#unsent === 0) this.socket.destroySoon();
   }
 
-  /** Writes a last answer, though no request came whole, and closes. */
+  /** Gives a last answer, though no request came whole, and closes. */
   closeWith(answer: string): void {
     this.#isClosing = true;
     this.#dropPartial();
-    if (this.socket.destroyed) return;
-    this.socket.write(answer, 'latin1');
-    if (this.socket.writableLength > 0) this.#onSlowPeer();
-    this.socket.destroySoon();
+    closeWith(this.socket, answer, this.#lane.context.clock);
   }
 
   /** Requests that are not answered yet, or not put out, in their order. */
@@ -174,7 +175,8 @@ export class QuickConnection {
         this.#holdBack(bytes.subarray(at));
         return;
       }
-      const result = head.read(bytes, at);
+      let result = head.read(bytes, at);
+      if (result === WHOLE && head.end - at > this.#lane.limits.headerBytes) result = STRANGE;
       if (result !== WHOLE || head.end + head.length > bytes.length) {
         const rest = at === 0 ? bytes : bytes.subarray(at);
         if (result >= PARTIAL && this.#mayKeep(rest, result === WHOLE ? head.end + head.length - at : 0)) {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Clock } from './clock.js';
 import type { ErrorCode } from './errors.js';
 
@@ -53,7 +54,24 @@ export function refuseWhileReading(
   response.on('close', close);
 }
 
-/** The bytes of a refusal for a socket on which no request could be read. */
+/**
+ * Writes a last answer on a socket of which nothing more is to be understood, and closes it when the peer has seen that; as
+ * above, a bounded rest of what it sends is thrown away first.
+ */
+export function closeWith(socket: Socket, answer: string, clock: Clock): void {
+  let left = LINGER_BYTES;
+  const timer = clock.setTimer(LINGER_MS, () => socket.destroy());
+  socket.removeAllListeners('data');
+  socket.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) socket.destroy();
+  });
+  socket.once('close', () => timer.cancel());
+  socket.end(answer, 'latin1');
+  socket.resume();
+}
+
+/** The answer that refuses where no request could be read. ASCII. */
 export function rawRefusal(refusal: Refusal, reason: string): string {
   const { status } = refusal;
   const body = bodyOf(refusal);

@@ -7,7 +7,7 @@ import type { Exchange, ExchangeContext } from './http-exchange.js';
 import { NodeConnection, NodeExchange } from './http-node-exchange.js';
 import { createNodeServer, tickMs } from './http-node-server.js';
 import { QuickLane } from './http-quick-lane.js';
-import { type Refusal, rawRefusal, refuse, refuseWhileReading } from './http-refuse.js';
+import { closeWith, type Refusal, rawRefusal, refuse, refuseWhileReading } from './http-refuse.js';
 
 /** The limits that hold for an address, not for one of its doors. */
 const ADDRESS_LIMITS = [
@@ -256,8 +256,8 @@ export class DoorServer {
       // An answer to this one now would be taken for that to the request before it.
       connection.closeSoon();
     } else {
-      socket.write(rawRefusal(refusal, reason));
-      socket.destroySoon();
+      connection.isClosing = true;
+      closeWith(socket, rawRefusal(refusal, reason), this.#context.clock);
     }
   }
 

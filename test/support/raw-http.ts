@@ -69,6 +69,20 @@ export class RawConnection {
     return { status: Number(statusLine.split(' ')[1]), headers, body };
   }
 
+  /** All answers until the connection is closed; fails if it closes within one. */
+  async answers(): Promise<RawAnswer[]> {
+    const all: RawAnswer[] = [];
+    for (;;) {
+      while (this.#received === '' && !this.#isClosed) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      if (this.#received === '') return all;
+      all.push(await this.answer());
+    }
+  }
+
   close(): void {
     this.socket.destroy();
   }
