@@ -188,7 +188,11 @@ export class DoorServer {
     const server = this.#server;
     server.on('request', (request, response) => this.#serve(request, response, false));
     server.on('checkContinue', (request, response) => this.#serve(request, response, true));
-    server.on('checkExpectation', (_request, response) => {
+    server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      const connection = this.#connections.get(request.socket);
+      if (connection === undefined || connection.isClosing) return;
+      connection.isClosing = true;
+      connection.newest = undefined;
       refuse(response, { status: 417, text: 'The only expectation met here is 100-continue.' });
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
