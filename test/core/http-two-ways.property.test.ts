@@ -136,6 +136,10 @@ function comparable(answers: Outcome): Outcome {
   });
 }
 
+function isRefusal(answers: Outcome): boolean {
+  return answers.every(({ status, headers }) => status >= 400 && headers.connection === 'close');
+}
+
 /** Many at once: what is not whole has to run into its timeout. */
 async function check(inputs: fc.Arbitrary<[Buffer, number[]]>, count: number): Promise<Set<string>> {
   const { both, ways, errors } = await twoWays();
@@ -143,6 +147,8 @@ async function check(inputs: fc.Arbitrary<[Buffer, number[]]>, count: number): P
     fc.asyncProperty(fc.array(inputs, { minLength: 50, maxLength: 50 }), async (batch) => {
       const outcomes = await Promise.all(batch.map(([bytes, places]) => both(...cut(bytes, places))));
       for (const [index, [quick, node]] of outcomes.entries()) {
+        // Who is refused and goes on sending may find its connection reset before it has read why.
+        if (isRefusal(quick) && isRefusal(node) && quick.length * node.length === 0) continue;
         expect(comparable(quick), JSON.stringify(batch[index]?.[0].toString('latin1'))).toEqual(
           comparable(node),
         );
