@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { RegistryError } from './errors.js';
 import type { DoorLimits } from './http-door.js';
 import type { Doorway } from './http-doorway.js';
+import { connectionsAllowed, openFilesLimit } from './open-files.js';
 
 /** How often timeouts are looked at. */
 export function tickMs({ headersTimeoutMs, requestTimeoutMs }: DoorLimits): number {
@@ -36,7 +37,7 @@ export function createNodeServer({ spec, limits }: Doorway): Server {
       throw new RegistryError('INVALID_ARGUMENT', text, { cause: error });
     }
   }
-  server.maxConnections = limits.connections;
+  server.maxConnections = connectionsAllowed(limits.connections, openFilesLimit());
   // Called by close: node's own cuts off answers that are not yet written out. Idle ones are closed by `drain`.
   server.closeIdleConnections = () => {};
   // Later than the 408 of a peer that is slow to send.

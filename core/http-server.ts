@@ -21,6 +21,8 @@ const ADDRESS_LIMITS = [
 /** Many clients may come at once, after a network comes back; the system cuts this to its own bound. */
 const BACKLOG = 4096;
 
+const COMPLAINTS_APART_MS = 60_000;
+
 /** One bound address, and the doors that share it. */
 export class DoorServer {
   readonly #first: Doorway;
@@ -37,6 +39,7 @@ export class DoorServer {
   readonly #sockets = new Set<Socket>();
   readonly #listening: Promise<void>;
   #drained: Promise<void> | undefined;
+  #complainedAt = Number.NEGATIVE_INFINITY;
 
   /** Throws `INVALID_ARGUMENT` if the certificate or key cannot be used. */
   constructor(first: Doorway, context: ExchangeContext, stopTimeoutMs: number) {
@@ -52,8 +55,8 @@ export class DoorServer {
       this.#server.once('error', reject);
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', reject);
-        // Such as too many open files while accepting: that connection is lost, not the server.
-        this.#server.on('error', (error) => context.onError(`Listening on ${host}:${port}`, error));
+        // One connection is lost, not the server.
+        this.#server.on('error', (error) => this.#complain(error));
         resolve();
       });
     });
@@ -199,6 +202,30 @@ export class DoorServer {
       this.#onBrokenRequest(error, socket as Socket),
     );
     server.on('timeout', (socket: Socket) => this.#onSilence(socket));
+    server.on('drop', () => this.#complain(this.#tooMany()));
+  }
+
+  /** What may happen for each of thousands of connections is told once a minute. */
+  #complain(error: Error): void {
+    const { clock, onError } = this.#context;
+    const now = clock.monotonic();
+    if (now - this.#complainedAt < COMPLAINTS_APART_MS) return;
+    this.#complainedAt = now;
+    const { host } = this.#first.spec;
+    onError(`Connections to ${host}:${this.port} are lost`, error);
+  }
+
+  #tooMany(): RegistryError {
+    const allowed = this.#server.maxConnections;
+    const wanted = this.#first.limits.connections;
+    const remedy =
+      allowed < wanted
+        ? `${wanted} are allowed, yet this process may open no more files; raise that limit (ulimit -n)`
+        : `raise that limit in the options of the plugin "${this.#first.spec.plugin}", if it should take more`;
+    return new RegistryError(
+      'LIMIT_REACHED',
+      `There are ${allowed} connections, as many as there may be: ${remedy}`,
+    );
   }
 
   #track(socket: Socket): void {

@@ -223,11 +223,23 @@ describe('a slow or silent peer', () => {
     expect((await waiting.answer()).body).toBe('at last');
   });
 
-  it('beyond the connections allowed is turned away, others are served', async () => {
-    const { connect } = await serve({ limits: { connections: 1 } });
+  it('beyond the connections allowed is turned away, others are served, and the log says so once', async () => {
+    const { connect, errors } = await serve({ limits: { connections: 1 } });
     const first = await connect();
     expect((await first.post('/').answer()).status).toBe(200);
     await (await connect()).closed;
+    await (await connect()).closed;
     expect((await first.post('/').answer()).status).toBe(200);
+    expect(errors).toEqual([
+      [
+        expect.stringMatching(/^Connections to 127\.0\.0\.1:\d+ are lost$/),
+        expect.objectContaining({
+          code: 'LIMIT_REACHED',
+          message: expect.stringMatching(
+            /^There are 1 connections.*raise that limit in the options of the plugin "echo"/,
+          ),
+        }),
+      ],
+    ]);
   });
 });

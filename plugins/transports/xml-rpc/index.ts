@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { definePlugin, duration, messageOf, RegistryError } from '../../../core/index.js';
 import { XmlRpcDoor } from './door.js';
+import { PAGE } from './page.js';
 import { MAX_ANSWER } from './writer.js';
 
 const pem = z.string().min(1);
@@ -32,6 +33,10 @@ export const xmlRpcOptions = z.strictObject({
     .default(MAX_ANSWER),
   /** How long a request may take to arrive. */
   requestTimeout: duration({ min: 100 }).prefault('30s'),
+  /** How long a connection stays open without a request. */
+  idleTimeout: duration({ min: 1_000 }).prefault('65s'),
+  /** Connections at once, those of callers that wait included. */
+  maxConnections: z.int().min(1).max(1_000_000).default(40_000),
 });
 
 /** XML-RPC over HTTP: MicroReg's six methods, unchanged on the wire, and Rollcall's own. */
@@ -50,7 +55,7 @@ export default definePlugin({
         );
       }
     };
-    const { host, port, allowedHosts, anonymous, maxBody, maxAnswer, requestTimeout } = options;
+    const { host, port, allowedHosts, anonymous, maxAnswer, maxConnections } = options;
     const tls = options.tls && {
       cert: read(options.tls.cert),
       key: read(options.tls.key),
@@ -66,7 +71,15 @@ export default definePlugin({
         contentTypes: ['text/xml', 'application/xml'],
         allowedHosts,
         anonymous,
-        limits: { bodyBytes: maxBody, requestTimeoutMs: requestTimeout },
+        page: { path: '/', html: PAGE },
+        limits: {
+          bodyBytes: options.maxBody,
+          requestTimeoutMs: options.requestTimeout,
+          keepAliveTimeoutMs: options.idleTimeout,
+          connections: maxConnections,
+          // A caller may have several under way, so a few connections are no reason for fewer requests.
+          requestsInFlight: Math.max(40_000, maxConnections),
+        },
         ...(tls && { tls }),
         handle: (request, reply) => door.handle(request, reply),
       });
