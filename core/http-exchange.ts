@@ -34,7 +34,8 @@ export abstract class Exchange implements DoorRequest {
   protected state: State = 'reading';
   #body: Buffer | undefined;
   #controller: AbortController | undefined;
-  #abortReason: Error | undefined;
+  /** Why its signal is aborted. An error is made of it where someone looks: to make one costs more than all else here. */
+  #ending: 'left' | 'closing' | undefined;
 
   constructor(context: ExchangeContext, doorway: Doorway, path: string, query: string) {
     this.context = context;
@@ -55,8 +56,10 @@ export abstract class Exchange implements DoorRequest {
   }
 
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#ending !== undefined) this.#controller.abort(reasonOf(this.#ending));
+    }
     return this.#controller.signal;
   }
 
@@ -69,12 +72,12 @@ export abstract class Exchange implements DoorRequest {
 
   /** Tells a door that waits that nobody needs its answer any more. */
   callerLeft(): void {
-    this.#abort(new DOMException('The caller closed its connection before it was answered', 'AbortError'));
+    this.#abort('left');
   }
 
   /** Tells a door that waits to answer now. */
   endWait(): void {
-    this.#abort(new RegistryError('STOPPING', 'The door closes'));
+    this.#abort('closing');
   }
 
   /** Closes its connection at once. */
@@ -99,7 +102,8 @@ export abstract class Exchange implements DoorRequest {
     try {
       // An async function may be given where one that answers nothing is expected; its rejection must not end us.
       const result: unknown = this.doorway.handle(this, this.reply);
-      if (result !== undefined && isPromise(result)) result.then(undefined, this.#onFailure);
+      if (result !== undefined && isPromise(result))
+        result.then(undefined, (error) => this.#onFailure(error));
     } catch (error) {
       this.#onFailure(error);
     }
@@ -107,13 +111,13 @@ export abstract class Exchange implements DoorRequest {
     if (this.state === 'waiting') this.rest();
   }
 
-  readonly #onFailure = (error: unknown): void => {
+  #onFailure(error: unknown): void {
     const { plugin } = this.doorway.spec;
     this.context.onError(`The plugin "${plugin}" failed at ${this.method} ${this.path}`, error);
     if (this.state !== 'waiting') return;
     const text = 'The registry failed at this request; its log says why.\n';
     this.answer(500, 'text/plain; charset=utf-8', text);
-  };
+  }
 
   #answer(status: number, headers: Readonly<Record<string, string>> | string, body: string | Buffer): void {
     try {
@@ -124,8 +128,14 @@ export abstract class Exchange implements DoorRequest {
     }
   }
 
-  #abort(reason: Error): void {
-    this.#abortReason ??= reason;
-    this.#controller?.abort(this.#abortReason);
+  #abort(ending: 'left' | 'closing'): void {
+    if (this.#ending !== undefined) return;
+    this.#ending = ending;
+    this.#controller?.abort(reasonOf(ending));
   }
+}
+
+function reasonOf(ending: 'left' | 'closing'): Error {
+  if (ending === 'closing') return new RegistryError('STOPPING', 'The door closes');
+  return new DOMException('The caller closed its connection before it was answered', 'AbortError');
 }

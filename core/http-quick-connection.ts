@@ -292,6 +292,7 @@ export class QuickConnection {
     this.#dropPartial();
     this.#isClosing = true;
     this.hasEnded = true;
+    this.lastTick = this.#lane.tick;
     for (const one of this.underWay()) one.callerLeft();
     if (this.#oldest === undefined && this.#unsent === 0) this.socket.destroySoon();
   };
