@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import diagnostics from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -11,7 +10,7 @@ import { createRegistry, type Registry, silentLogger } from '../../../core/index
 import xmlRpc from '../../../plugins/transports/xml-rpc/index.js';
 import { readMethodCall } from '../../../plugins/transports/xml-rpc/reader.js';
 import { needsPackages } from '../../support/needs.js';
-import { listen, type Report, servePages, serveRebound } from './page-server.js';
+import { type Answer, listen, type Report, serveFront, servePages } from './page-server.js';
 
 const chromium = needsPackages('chromium', 'chromium', '--version');
 const TIMEOUT_MS = 90_000;
@@ -47,31 +46,20 @@ const DANGEROUS = [
   'sandbox',
 ];
 
-interface Answer {
-  readonly from: string | null;
-  readonly attack: string | null;
-  readonly status: number;
-}
-
 const cleanups: (() => unknown)[] = [];
 let registry: Registry;
 let reports: Report[];
 /** Every answer of the registry to the page. */
-const answers: Answer[] = [];
+let answers: Answer[];
 /** The attacks that reached a door without any rule, as a call of `register`. */
 const believed = new Set<string | null>();
-
-/** What a request calls itself. */
-const tagsOf = ({ url = '' }: IncomingMessage) => {
-  const { searchParams } = new URL(url, 'http://door');
-  return { from: searchParams.get('from'), attack: searchParams.get('attack') };
-};
 
 /** Answers every request as a registry would that believes every page. */
 const naive = createServer(async (request, response) => {
   const body = await buffer(request);
   try {
-    if (readMethodCall(body).method === 'register') believed.add(tagsOf(request).attack);
+    const { searchParams } = new URL(request.url ?? '', 'http://door');
+    if (readMethodCall(body).method === 'register') believed.add(searchParams.get('attack'));
   } catch {
     // No call.
   }
@@ -88,22 +76,18 @@ async function attack(): Promise<void> {
   await registry.services.register({ name: 'secret-service', host: '127.0.0.1', port: 9000 }, { by });
   const port = registry.doors[0]?.address.port ?? 0;
 
-  const note = (message: unknown) => {
-    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
-    if (request.socket.localPort === port) answers.push({ ...tagsOf(request), status: response.statusCode });
-  };
-  diagnostics.subscribe('http.server.response.finish', note);
-  cleanups.push(() => diagnostics.unsubscribe('http.server.response.finish', note));
-
   const naivePort = await listen(naive);
   cleanups.push(() => naive.close());
-  const rebound = await serveRebound(() => pages.port, port);
-  cleanups.push(() => rebound.close());
+  const front = await serveFront(() => pages.port, port);
+  cleanups.push(() => front.close());
+  answers = front.answers;
+  const door = `http://127.0.0.1:${front.port}`;
+  const evil = `http://${EVIL}:${front.port}`;
   const pages = await servePages((page) => [
-    { from: 'localhost', origin: `http://localhost:${page}`, target: `http://127.0.0.1:${port}` },
-    { from: '127.0.0.1', origin: `http://127.0.0.1:${page}`, target: `http://127.0.0.1:${port}` },
-    { from: 'stranger', origin: `http://${EVIL}:${rebound.port}`, target: `http://127.0.0.1:${port}` },
-    { from: 'rebound', origin: `http://${EVIL}:${rebound.port}`, target: `http://${EVIL}:${rebound.port}` },
+    { from: 'localhost', origin: `http://localhost:${page}`, target: door },
+    { from: '127.0.0.1', origin: `http://127.0.0.1:${page}`, target: door },
+    { from: 'stranger', origin: evil, target: door },
+    { from: 'rebound', origin: evil, target: evil },
     { from: 'control', origin: `http://localhost:${page}`, target: `http://127.0.0.1:${naivePort}` },
   ]);
   cleanups.push(() => pages.close());

@@ -60,21 +60,44 @@ export async function servePages(visitsOf: (port: number) => readonly Visit[]) {
   return { port, start: urls[0] as string, reports: all, close: () => server.close() };
 }
 
+/** What the registry answered to one request. */
+export interface Answer {
+  readonly from: string | null;
+  readonly attack: string | null;
+  readonly status: number;
+}
+
 /**
  * One address that is the page's for what begins with /page and the registry's for all else: what DNS rebinding comes to,
- * where a name points to the attacker's server until the page is loaded, and to the visitor's machine from then on.
+ * where a name points to the attacker's server until the page is loaded, and to the visitor's machine from then on. Bytes
+ * go through as they are; every answer of the registry is noted.
  */
-export async function serveRebound(pagePort: () => number, registryPort: number) {
+export async function serveFront(pagePort: () => number, registryPort: number) {
+  const answers: Answer[] = [];
   const server = createTcpServer((client) => {
     client.once('data', (first: Buffer) => {
-      const port = first.toString('latin1').startsWith('GET /page') ? pagePort() : registryPort;
-      const behind = connect(port, '127.0.0.1');
+      const isPage = first.toString('latin1').startsWith('GET /page');
+      const behind = connect(isPage ? pagePort() : registryPort, '127.0.0.1');
+      let asked = first.toString('latin1');
       behind.write(first);
       client.pipe(behind).pipe(client);
+      client.on('data', (chunk: Buffer) => {
+        asked += chunk.toString('latin1');
+      });
+      const targets = () =>
+        [...asked.matchAll(/^[A-Z]+ (\/\S*) HTTP\/1\.1\r$/gm)].map(([, target]) => target);
+      let answered = 0;
+      behind.on('data', (chunk: Buffer) => {
+        for (const [, status] of chunk.toString('latin1').matchAll(/^HTTP\/1\.1 (\d{3}) /gm)) {
+          const { searchParams } = new URL(targets()[answered++] ?? '/', 'http://door');
+          const [from, attack] = [searchParams.get('from'), searchParams.get('attack')];
+          if (!isPage) answers.push({ from, attack, status: Number(status) });
+        }
+      });
       behind.on('error', () => client.destroy());
       client.on('close', () => behind.destroy());
     });
     client.on('error', () => client.destroy());
   });
-  return { port: await listen(server), close: () => server.close() };
+  return { port: await listen(server), answers, close: () => server.close() };
 }
