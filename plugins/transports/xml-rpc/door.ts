@@ -21,7 +21,8 @@ import { Turns } from './turns.js';
 import { type Answer, PreparedAnswer, type XmlRpcValue } from './values.js';
 import { MAX_ANSWER, preparedResponse, type WriterLimits, writeFault, writeResponse } from './writer.js';
 
-const XML = 'text/xml';
+/** The encoding is said once more, for clients that read a text without as Latin-1 (Dart's xml_rpc). */
+const XML = 'text/xml; charset=utf-8';
 
 /** Answers XML-RPC calls: reads one, runs it, writes its answer. Whatever is wrong with a call, the answer is a fault. */
 export class XmlRpcDoor implements MethodTable {
