@@ -7,7 +7,8 @@ import { exchange } from '../../../support/exchange.js';
 
 /**
  * Clients that neither Debian nor npm has, by what they send. A case says where its bytes are from behind `#`, and behind
- * `!` what goes with them; then, after an empty line, comes the request, with LF for CRLF in its head.
+ * `!` what goes with them; then, after an empty line, comes the request, with LF for CRLF in its
+ * head; the file's last line end is none of its.
  */
 const folder = new URL('../../../cases/xml-rpc-clients/', import.meta.url);
 const names = (await readdir(folder)).map((file) => file.replace(/\.http$/, ''));
@@ -25,7 +26,10 @@ test.each(names)('a register call of %s is read right and answered as it needs',
     '\n\n',
   );
   const hints = [...about.matchAll(/^! (.+)$/gm)].map(([, hint]) => hint);
-  const text = Buffer.from(rest.join('\n\n'), hints.includes('latin1') ? 'latin1' : 'utf8');
+  const text = Buffer.from(
+    rest.join('\n\n').replace(/\n$/, ''),
+    hints.includes('latin1') ? 'latin1' : 'utf8',
+  );
   const body = hints.includes('deflate') ? deflateSync(text) : text;
   const port = registry.doors[0]?.address.port ?? 0;
   const filled = head.replace('{port}', String(port)).replace('{length}', String(body.length));
