@@ -127,6 +127,34 @@ describe.concurrent('what docs/clients.md shows registers, as it is', () => {
   test.skipIf(!curl.isMet)(`Shell: curl${curl.note}`, () => runShown('Shell: curl', shell));
 });
 
+describe.concurrent('curl', () => {
+  const ask = (url: string, ...args: string[]) =>
+    runProgram(['curl', '-sS', '-H', 'Content-Type: text/xml', '-w', ' %{http_code}', ...args, url]);
+  const count = '<methodCall><methodName>get_reg_count</methodName></methodCall>';
+
+  test.skipIf(!curl.isMet).each([
+    ['by HTTP/1.0', '--http1.0'],
+    ['that offers HTTP/2', '--http2'],
+    ['that awaits 100 Continue', '--header', 'Expect: 100-continue'],
+    ['that sends chunks', '--header', 'Transfer-Encoding: chunked'],
+    ['that would take a packed answer', '--compressed'],
+  ])(`%s is answered${curl.note}`, (_, ...args) =>
+    withRegistry(async ({ url }) => {
+      const { out, err } = await ask(url, '--data', count, ...args);
+      expect({ out, err }).toEqual({ out: expect.stringMatching(/<int>0<\/int>.* 200$/), err: '' });
+    }),
+  );
+
+  test.skipIf(!curl.isMet)(`whose body is too large is told so before it sends it${curl.note}`, () =>
+    withRegistry(async ({ url }) => {
+      const large = join(folder, 'large.xml');
+      await writeFile(large, `${count}${' '.repeat(2 * 1024 * 1024)}`);
+      const { out } = await ask(url, '--data-binary', `@${large}`, '-w', ' %{http_code} %{size_upload}');
+      expect(out).toMatch(/REQUEST_TOO_LARGE.*\n 413 0$/);
+    }),
+  );
+});
+
 test('docs/clients.md shows every client that is driven here, and no other', () => {
   expect([...shown.keys()].toSorted()).toEqual(
     [...CLIENTS.map(({ name }) => name), 'Shell: curl'].toSorted(),
