@@ -89,8 +89,7 @@ async function tellStory(client: Client, ...variant: string[]): Promise<void> {
 async function runShown(name: string, language: Language): Promise<void> {
   const [, fence, program = ''] = shown.get(name) ?? [];
   expect(fence).toBe(language.fence);
-  const [, title = ''] = /^\W*(.*)$/.exec(name.replace(/\W+/g, '-')) ?? [];
-  const source = join(folder, `${title}${language.file}`);
+  const source = join(folder, name.replace(/\W+/g, '-') + language.file);
   await withRegistry(async ({ port, registered }) => {
     expect(program).toContain('8800');
     await writeFile(source, program.replaceAll('8800', String(port)));
