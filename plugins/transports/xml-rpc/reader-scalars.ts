@@ -1,11 +1,9 @@
-import { isSpace } from './reader-scan.js';
+import { isSpace, type Tag, tagOf } from './reader-scan.js';
 import type { XmlRpcValue } from './values.js';
 
 /** An element that holds text of one type. */
 export interface Scalar {
-  /** `<name>` and `</name>`. */
-  readonly start: string;
-  readonly end: string;
+  readonly tag: Tag;
   /** The value that the text says; undefined where the text is not exactly of this type. */
   parse(text: string): XmlRpcValue | undefined;
   /** What a fault says was expected. */
@@ -119,7 +117,7 @@ function trim(text: string): string {
 }
 
 function scalar(name: string, parse: Scalar['parse'], expected: string): Scalar {
-  return { start: `<${name}>`, end: `</${name}>`, parse, expected };
+  return { tag: tagOf(name), parse, expected };
 }
 
 const INT_RANGE = `a whole number from ${SMALLEST_INT} to ${LARGEST_INT}`;
@@ -142,5 +140,5 @@ const BY_NAME = [
 
 /** The scalars by the character code that their names begin with, so that telling them apart costs little. */
 export const SCALARS: readonly (readonly Scalar[] | undefined)[] = Array.from({ length: 128 }, (_, code) =>
-  BY_NAME.filter(({ start }) => start.charCodeAt(1) === code),
+  BY_NAME.filter(({ tag }) => tag.start[1] === code),
 );

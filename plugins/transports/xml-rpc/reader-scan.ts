@@ -1,4 +1,5 @@
 import { FAULT_CODES, XmlRpcFault } from './faults.js';
+import { type Decoded, illegalCharacter } from './reader-decode.js';
 import { quoted } from './reader-quoted.js';
 
 /** What {@link Scanner.open} found: another thing, `<name>`, or `<name/>`. */
@@ -7,122 +8,137 @@ export const OPENED = 1;
 export const EMPTY = 2;
 export type Found = typeof ABSENT | typeof OPENED | typeof EMPTY;
 
+/** An element's tags as they are nearly always written, to be compared byte by byte. */
+export interface Tag {
+  readonly start: Buffer;
+  readonly end: Buffer;
+}
+
+export function tagOf(name: string): Tag {
+  return { start: Buffer.from(`<${name}>`), end: Buffer.from(`</${name}>`) };
+}
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const HASH = 0x23;
+const AMPERSAND = 0x26;
+const SEMICOLON = 0x3b;
 const LESS = 0x3c;
 const GREATER = 0x3e;
 const SLASH = 0x2f;
 const BANG = 0x21;
 const QUESTION = 0x3f;
+const BRACKET = 0x5d;
+const SMALL_X = 0x78;
+const LAST_CHARACTER = 0x10ffff;
 
 /** A namespace declaration; its parts begin with different characters, so that matching never goes back far. */
-const NAMESPACE = /[ \t\n]+(xmlns(?::[A-Za-z_][\w.-]*)?)[ \t\n]*=[ \t\n]*(?:"[^"<&]*"|'[^'<&]*')/y;
+const NAMESPACE =
+  /[ \t\n]+(xmlns(?::[A-Za-z_][\w.-]*)?)[ \t\n]*=[ \t\n]*(?:"[^"<&\0-\x08\x0b-\x1f]*"|'[^'<&\0-\x08\x0b-\x1f]*')/y;
 const INSTRUCTION = /<\?([A-Za-z_][\w.-]*)(?=[ \t\n]|\?>)/y;
 /** Text, a start tag or a processing instruction. */
 const START = /[^<]|<[A-Za-z_:?]/y;
+const CONTROL = /[\0-\x08\x0b-\x1f]/;
 
 const CDATA = '<![CDATA[';
-const REFERENCE = /&(?:(lt|gt|amp|quot|apos)|#x([0-9A-Fa-f]+)|#([0-9]+));/y;
-const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+const REFERENCES = '&lt; &gt; &amp; &quot; &apos; or &#number;';
+const ENTITIES = Object.entries({ lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }).map(
+  ([name, character]) => ({ reference: Buffer.from(`&${name};`), character }),
+);
 /** V8 keeps the whole message alive for a slice of this length or more. */
 const SHORTEST_SLICE = 13;
 
 /**
  * A place in an XML text, and the steps from there: tags, text, and what may stand between tags. It knows XML and no
- * XML-RPC. Every step goes forward only and is linear in what it passes, on any input. The text has LF line ends and only
- * characters of XML 1.0. Anything that isn't well-formed is an XmlRpcFault with the offset in characters.
+ * XML-RPC. Every step goes forward only and is linear in what it passes, on any input. Anything that isn't well-formed is
+ * an XmlRpcFault with the offset in characters.
  */
 export class Scanner {
-  readonly text: string;
+  readonly codes: Buffer;
   at: number;
-  // The next `&` and `]]>`, looked up once and not again before the scanner has passed them.
-  private ampersand = -1;
-  private cdataEnd = -1;
+  private readonly text: string;
 
-  constructor(text: string, at: number) {
+  constructor({ text, codes, start }: Decoded) {
     this.text = text;
-    this.at = at;
+    this.codes = codes;
+    this.at = start;
   }
 
   /** Skips white space, comments and processing instructions. */
   skip(): void {
-    const { text } = this;
+    const { codes } = this;
     for (;;) {
-      while (isSpace(text.charCodeAt(this.at))) this.at++;
-      if (text.charCodeAt(this.at) !== LESS) return;
-      const next = text.charCodeAt(this.at + 1);
+      let code = codes[this.at];
+      while (isSpace(code)) code = codes[++this.at];
+      if (code !== LESS) return;
+      const next = codes[this.at + 1];
       if (next === QUESTION) this.skipInstruction();
       else if (next !== BANG || !this.skipComment()) return;
     }
   }
 
-  /** Goes past the start tag `<name>`, or the empty tag `<name/>`, if that is next. `tag` is `<name>`. */
-  open(tag: string): Found {
+  /** Goes past the start tag `<name>`, or the empty tag `<name/>`, if that is next. */
+  open({ start }: Tag): Found {
     this.skip();
-    if (!this.isNext(tag)) return this.openOther(tag);
-    this.at += tag.length;
+    if (!this.isNext(start, start.length)) return this.openOther(start);
+    this.at += start.length;
     return OPENED;
   }
 
   /** Goes past the start tag that has to be next. */
-  need(tag: string): void {
-    this.skip();
-    const { at } = this;
+  need(tag: Tag): void {
     const found = this.open(tag);
-    if (found === ABSENT) throw this.unexpected(tag);
-    if (found === EMPTY) throw this.invalid(at, `${tag} with something in it`);
+    if (found === ABSENT) throw this.unexpected(String(tag.start));
+    if (found === EMPTY) throw this.invalid(this.at, `${tag.start} with something in it before this`);
   }
 
   /** As {@link need}, and the tag may carry namespace declarations, which are passed over. */
-  needRoot(tag: string): void {
+  needRoot({ start }: Tag): void {
     this.skip();
-    const name = tag.slice(0, -1);
-    if (!this.isNext(name)) throw this.unexpected(tag);
-    const { at } = this;
-    let end = at + name.length;
-    const seen = new Set<string>();
-    for (;;) {
-      NAMESPACE.lastIndex = end;
-      const namespace = NAMESPACE.exec(this.text)?.[1];
-      if (namespace === undefined) break;
-      if (seen.has(namespace)) throw this.malformed(end, `${namespace} once`);
-      seen.add(namespace);
-      end = NAMESPACE.lastIndex;
-    }
-    if (this.finishTag(end) !== OPENED) throw this.invalid(at, `${tag} with something in it`);
-  }
-
-  /** Goes past the end tag, which has to be next. `tag` is `</name>`. */
-  close(tag: string): void {
-    this.skip();
-    if (this.isNext(tag)) {
-      this.at += tag.length;
+    const { text, at } = this;
+    if (this.isNext(start, start.length)) {
+      this.at += start.length;
       return;
     }
-    const name = tag.slice(0, -1);
-    let end = this.at + name.length;
-    while (isSpace(this.text.charCodeAt(end))) end++;
-    if (!this.isNext(name) || this.text.charCodeAt(end) !== GREATER) throw this.unexpected(tag);
-    this.at = end + 1;
+    if (text.startsWith('<!DOCTYPE', at)) throw this.invalid(at, `${start}, as a DTD is never read`);
+    if (!this.isAtTag()) throw this.malformed(at, String(start));
+    if (!this.isNext(start, start.length - 1)) throw this.invalid(at, String(start));
+    const found = this.finishTag(this.endOfNamespaces(at + start.length - 1));
+    if (found === ABSENT) throw this.invalid(at, String(start));
+    if (found === EMPTY) throw this.invalid(at, `${start} with something in it`);
+  }
+
+  /** Goes past the end tag, which has to be next. */
+  close({ end }: Tag): void {
+    this.skip();
+    if (this.isNext(end, end.length)) {
+      this.at += end.length;
+      return;
+    }
+    let at = this.at + end.length - 1;
+    while (isSpace(this.codes[at])) at++;
+    if (!this.isNext(end, end.length - 1) || this.codes[at] !== GREATER) throw this.unexpected(String(end));
+    this.at = at + 1;
   }
 
   /** Whether a start tag is next, of whatever name. */
   isAtTag(): boolean {
-    return this.text.charCodeAt(this.at) === LESS && isNameStart(this.text.charCodeAt(this.at + 1));
+    return this.codes[this.at] === LESS && isNameStart(this.codes[this.at + 1]);
   }
 
   /** Whether an end tag is next, of whatever name. */
   isAtEndTag(): boolean {
     this.skip();
-    return this.text.charCodeAt(this.at) === LESS && this.text.charCodeAt(this.at + 1) === SLASH;
+    return this.codes[this.at] === LESS && this.codes[this.at + 1] === SLASH;
   }
 
   /** The text from here to the next end tag, references and CDATA resolved, comments left out. */
   read(): string {
-    const { text, at } = this;
-    const end = text.indexOf('<', at);
-    if (end < 0) throw this.malformed(text.length, 'an end tag');
-    if (text.charCodeAt(end + 1) !== SLASH || this.nextAmpersand() < end || this.nextCdataEnd() < end) {
-      return this.readPieces();
-    }
+    const { text, codes, at } = this;
+    const end = plainEnd(codes, at);
+    if (codes[end] !== LESS || codes[end + 1] !== SLASH) return this.readPieces(end);
     this.at = end;
     return end - at < SHORTEST_SLICE ? text.slice(at, end) : detached(text.slice(at, end));
   }
@@ -146,132 +162,192 @@ export class Scanner {
     return this.fault(FAULT_CODES.INVALID_REQUEST, at, expected);
   }
 
-  private malformed(at: number, expected: string): XmlRpcFault {
+  /** The fault for what is no XML. */
+  malformed(at: number, expected: string): XmlRpcFault {
     return this.fault(FAULT_CODES.PARSE_ERROR, at, expected);
   }
 
   private fault(code: number, at: number, expected: string): XmlRpcFault {
     const rest = this.text.slice(at, at + 64);
+    if (CONTROL.test(rest.charAt(0))) return illegalCharacter(this.text, at);
     const found = rest === '' ? 'the end' : quoted(rest);
     return new XmlRpcFault(code, `found ${found} at offset ${at}; expected ${expected}`);
   }
 
-  /** A slice that is compared is two thirds of the time of comparing character by character, and half of startsWith. */
-  private isNext(literal: string): boolean {
-    return this.text.slice(this.at, this.at + literal.length) === literal;
+  private isNext(literal: Buffer, length: number): boolean {
+    const { codes, at } = this;
+    for (let i = 0; i < length; i++) {
+      if (codes[at + i] !== literal[i]) return false;
+    }
+    return true;
   }
 
   /** A start tag that isn't `<name>` to the letter: another name, `<name >`, `<name/>`. */
-  private openOther(tag: string): Found {
-    const name = tag.slice(0, -1);
-    return this.isNext(name) ? this.finishTag(this.at + name.length) : ABSENT;
+  private openOther(start: Buffer): Found {
+    const length = start.length - 1;
+    return this.isNext(start, length) ? this.finishTag(this.at + length) : ABSENT;
   }
 
   /** The rest of a start tag after its name, or after its last attribute; no more may be in it. */
   private finishTag(end: number): Found {
-    const { text } = this;
+    const { codes } = this;
     let at = end;
-    while (isSpace(text.charCodeAt(at))) at++;
-    const next = text.charCodeAt(at);
+    while (isSpace(codes[at])) at++;
+    const next = codes[at];
     if (next === GREATER) {
       this.at = at + 1;
       return OPENED;
     }
-    if (next === SLASH && text.charCodeAt(at + 1) === GREATER) {
+    if (next === SLASH && codes[at + 1] === GREATER) {
       this.at = at + 2;
       return EMPTY;
     }
     if (at > end && isNameStart(next)) throw this.invalid(at, 'no attributes here');
-    if (at > end || next === SLASH || Number.isNaN(next)) throw this.malformed(at, 'the end of the tag');
+    if (at > end || next === SLASH || next === undefined) throw this.malformed(at, 'the end of the tag');
     return ABSENT;
   }
 
+  private endOfNamespaces(start: number): number {
+    let end = start;
+    const seen = new Set<string>();
+    for (;;) {
+      NAMESPACE.lastIndex = end;
+      const namespace = NAMESPACE.exec(this.text)?.[1];
+      if (namespace === undefined) return end;
+      if (seen.has(namespace)) throw this.malformed(end, `${namespace} once`);
+      seen.add(namespace);
+      end = NAMESPACE.lastIndex;
+    }
+  }
+
   private skipInstruction(): void {
-    INSTRUCTION.lastIndex = this.at;
-    const target = INSTRUCTION.exec(this.text)?.[1];
-    if (target === undefined) throw this.malformed(this.at, 'a processing instruction with a name');
+    const { text, at } = this;
+    INSTRUCTION.lastIndex = at;
+    const target = INSTRUCTION.exec(text)?.[1];
+    if (target === undefined) throw this.malformed(at, 'a processing instruction with a name');
     // The declaration at the very start has been read, if it was right.
-    if (target.toLowerCase() === 'xml') throw this.malformed(this.at, 'XML 1.0, declared at the start only');
-    const end = this.text.indexOf('?>', INSTRUCTION.lastIndex);
-    if (end < 0) throw this.malformed(this.text.length, '?>');
+    if (target.toLowerCase() === 'xml') throw this.malformed(at, 'XML 1.0, declared at the start only');
+    const end = text.indexOf('?>', INSTRUCTION.lastIndex);
+    if (end < 0) throw this.malformed(text.length, '?>');
+    this.passUnread(end);
     this.at = end + 2;
   }
 
   private skipComment(): boolean {
-    if (!this.text.startsWith('<!--', this.at)) return false;
-    const end = this.text.indexOf('--', this.at + 4);
-    if (end < 0) throw this.malformed(this.text.length, '-->');
-    if (this.text.charCodeAt(end + 2) !== GREATER) throw this.malformed(end, '-->, as a comment holds no --');
+    const { text } = this;
+    if (!text.startsWith('<!--', this.at)) return false;
+    const end = text.indexOf('--', this.at + 4);
+    if (end < 0) throw this.malformed(text.length, '-->');
+    if (this.codes[end + 2] !== GREATER) throw this.malformed(end, '-->, as a comment holds no --');
+    this.passUnread(end);
     this.at = end + 3;
     return true;
   }
 
-  private readPieces(): string {
-    const { text } = this;
+  /** From here to `end` anything may stand but control characters. */
+  private passUnread(end: number): string {
+    const passed = this.text.slice(this.at, end);
+    const control = passed.search(CONTROL);
+    if (control >= 0) throw illegalCharacter(this.text, this.at + control);
+    return passed;
+  }
+
+  /** The text from here as {@link read} has it, of which all up to `end` is plain. */
+  private readPieces(end: number): string {
+    const { text, codes } = this;
     let pieces = '';
     for (;;) {
-      const end = text.indexOf('<', this.at);
-      if (end < 0) throw this.malformed(text.length, 'an end tag');
-      if (this.nextCdataEnd() < end) throw this.malformed(this.cdataEnd, 'text without ]]>');
-      while (this.nextAmpersand() < end) {
-        pieces += text.slice(this.at, this.ampersand);
-        this.at = this.ampersand;
-        pieces += this.readReference();
-      }
       pieces += text.slice(this.at, end);
       this.at = end;
-      if (text.charCodeAt(end + 1) === SLASH) return detached(pieces);
-      if (text.startsWith(CDATA, end)) {
-        const close = text.indexOf(']]>', end + CDATA.length);
-        if (close < 0) throw this.malformed(text.length, ']]>');
-        pieces += text.slice(end + CDATA.length, close);
-        this.at = close + 3;
-      } else if (!this.skipComment()) {
-        throw this.unexpected('text or an end tag');
+      switch (codes[end]) {
+        case undefined:
+          throw this.malformed(end, 'an end tag');
+        case AMPERSAND:
+          pieces += this.readReference();
+          break;
+        case BRACKET:
+          if (text.startsWith(']]>', end)) throw this.malformed(end, 'text without ]]>');
+          pieces += ']';
+          this.at++;
+          break;
+        case LESS:
+          if (codes[end + 1] === SLASH) return detached(pieces);
+          if (text.startsWith(CDATA, end)) pieces += this.readCdata();
+          else if (!this.skipComment()) throw this.unexpected('text or an end tag');
+          break;
+        default:
+          throw illegalCharacter(text, end);
       }
+      end = plainEnd(codes, this.at);
     }
+  }
+
+  private readCdata(): string {
+    const end = this.text.indexOf(']]>', this.at + CDATA.length);
+    if (end < 0) throw this.malformed(this.text.length, ']]>');
+    const inside = this.passUnread(end).slice(CDATA.length);
+    this.at = end + 3;
+    return inside;
   }
 
   /** One of the five entities, or a character by its number. There is no DTD, so there are no others. */
   private readReference(): string {
-    REFERENCE.lastIndex = this.at;
-    const match = REFERENCE.exec(this.text);
-    if (match === null) throw this.malformed(this.at, '&lt; &gt; &amp; &quot; &apos; or &#number;');
-    const [whole, entity, hex, decimal] = match;
-    const character = entity === undefined ? characterOf(hex, decimal) : ENTITIES[entity];
-    if (character === undefined) {
+    if (this.codes[this.at + 1] === HASH) return this.readCharacter();
+    for (const { reference, character } of ENTITIES) {
+      if (!this.isNext(reference, reference.length)) continue;
+      this.at += reference.length;
+      return character;
+    }
+    throw this.malformed(this.at, REFERENCES);
+  }
+
+  private readCharacter(): string {
+    const { codes } = this;
+    const isHex = codes[this.at + 2] === SMALL_X;
+    const base = isHex ? 16 : 10;
+    const start = this.at + (isHex ? 3 : 2);
+    let at = start;
+    let value = 0;
+    for (let digit = digitOf(codes[at]); digit < base; digit = digitOf(codes[++at])) {
+      // Never beyond counting, however many digits there are.
+      if (value <= LAST_CHARACTER) value = value * base + digit;
+    }
+    if (at === start || codes[at] !== SEMICOLON) throw this.malformed(this.at, REFERENCES);
+    if (!isCharacter(value)) {
       throw this.fault(FAULT_CODES.INVALID_CHARACTER, this.at, 'a character that XML 1.0 has');
     }
-    this.at += whole.length;
-    return character;
-  }
-
-  private nextAmpersand(): number {
-    if (this.ampersand < this.at) this.ampersand = this.indexOrEnd('&');
-    return this.ampersand;
-  }
-
-  private nextCdataEnd(): number {
-    if (this.cdataEnd < this.at) this.cdataEnd = this.indexOrEnd(']]>');
-    return this.cdataEnd;
-  }
-
-  private indexOrEnd(searched: string): number {
-    const index = this.text.indexOf(searched, this.at);
-    return index < 0 ? this.text.length : index;
+    this.at = at + 1;
+    return String.fromCodePoint(value);
   }
 }
 
-function characterOf(hex: string | undefined, decimal: string | undefined): string | undefined {
-  const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-  const isLegal =
-    code === 0x9 ||
-    code === 0xa ||
-    code === 0xd ||
+/** Where the plain text from `at` on ends: at `<`, `&`, `]`, a control character, or the end of all. */
+function plainEnd(codes: Buffer, at: number): number {
+  for (;;) {
+    const code = codes[at] as number;
+    if (code > BRACKET || (code >= SPACE && code !== LESS && code !== AMPERSAND && code !== BRACKET)) at++;
+    else if (code === LF || code === TAB) at++;
+    else return at;
+  }
+}
+
+function isCharacter(code: number): boolean {
+  return (
+    code === TAB ||
+    code === LF ||
+    code === CR ||
     (code >= 0x20 && code <= 0xd7ff) ||
     (code >= 0xe000 && code <= 0xfffd) ||
-    (code >= 0x10000 && code <= 0x10ffff);
-  return isLegal ? String.fromCodePoint(code) : undefined;
+    (code >= 0x10000 && code <= LAST_CHARACTER)
+  );
+}
+
+/** The value of a digit in base 16; 16 for what is none. */
+function digitOf(code: number | undefined): number {
+  if (code === undefined || code < 0x30) return 16;
+  if (code <= 0x39) return code - 0x30;
+  const letter = code | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : 16;
 }
 
 /** The same text in memory of its own: a record's host would else keep the message it came in, up to 1 MB of it. */
@@ -280,10 +356,11 @@ function detached(text: string): string {
 }
 
 /** White space in XML, where line ends are LF. */
-export function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x09;
+export function isSpace(code: number | undefined): boolean {
+  return code === SPACE || code === LF || code === TAB;
 }
 
-function isNameStart(code: number): boolean {
+function isNameStart(code: number | undefined): boolean {
+  if (code === undefined) return false;
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code === 0x3a;
 }

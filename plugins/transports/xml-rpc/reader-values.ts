@@ -1,6 +1,6 @@
 import { quoted } from './reader-quoted.js';
 import { SCALARS } from './reader-scalars.js';
-import { ABSENT, EMPTY, type Scanner } from './reader-scan.js';
+import { ABSENT, EMPTY, type Scanner, tagOf } from './reader-scan.js';
 import type { XmlRpcValue } from './values.js';
 
 /** An array or struct that isn't at its end yet, and the one it lies in. */
@@ -15,6 +15,13 @@ interface Frame {
   /** The member of the struct whose value is next. */
   name: string;
 }
+
+const VALUE = tagOf('value');
+const STRUCT = tagOf('struct');
+const MEMBER = tagOf('member');
+const NAME = tagOf('name');
+const ARRAY = tagOf('array');
+const DATA = tagOf('data');
 
 /** What an array's frame has in place of a struct. */
 const NO_STRUCT: Frame['struct'] = Object.freeze({});
@@ -55,7 +62,7 @@ export class ValueReader {
     const { scan } = this;
     const { values } = this.limits;
     if (++this.count > values) throw scan.invalid(scan.at, `at most ${values} values`);
-    const found = scan.open('<value>');
+    const found = scan.open(VALUE);
     if (found === ABSENT) throw scan.unexpected('<value>');
     if (found === EMPTY) return '';
     const start = scan.at;
@@ -69,19 +76,19 @@ export class ValueReader {
       scan.at = start;
       value = scan.read();
     }
-    scan.close('</value>');
+    scan.close(VALUE);
     return value;
   }
 
   private readTyped(): XmlRpcValue | undefined {
     const { scan } = this;
     const start = scan.at;
-    for (const scalar of SCALARS[scan.text.charCodeAt(start + 1)] ?? []) {
-      const found = scan.open(scalar.start);
+    for (const scalar of SCALARS[scan.codes[start + 1] as number] ?? []) {
+      const found = scan.open(scalar.tag);
       if (found === ABSENT) continue;
       const value = scalar.parse(found === EMPTY ? '' : scan.read());
       if (value === undefined) throw scan.invalid(start, scalar.expected);
-      if (found !== EMPTY) scan.close(scalar.end);
+      if (found !== EMPTY) scan.close(scalar.tag);
       return value;
     }
     return undefined;
@@ -92,13 +99,13 @@ export class ValueReader {
     const depth = outer === undefined ? 1 : outer.depth + 1;
     const max = this.limits.depth;
     if (depth > max) throw scan.invalid(scan.at, `at most ${max} arrays and structs in each other`);
-    const struct = scan.open('<struct>');
+    const struct = scan.open(STRUCT);
     if (struct !== ABSENT) {
       return { outer, depth, isEmpty: struct === EMPTY, array: undefined, struct: {}, name: '' };
     }
-    const array = scan.open('<array>');
+    const array = scan.open(ARRAY);
     if (array === ABSENT) throw scan.unexpected('a value such as <string>, <int>, <struct> or <array>');
-    const data = array === EMPTY ? ABSENT : scan.open('<data>');
+    const data = array === EMPTY ? ABSENT : scan.open(DATA);
     if (data === ABSENT) throw scan.unexpected('<data>');
     return { outer, depth, isEmpty: data === EMPTY, array: [], struct: NO_STRUCT, name: '' };
   }
@@ -114,11 +121,11 @@ export class ValueReader {
   private readName(struct: Frame['struct']): string {
     const { scan } = this;
     const start = scan.at;
-    scan.need('<member>');
-    const found = scan.open('<name>');
+    scan.need(MEMBER);
+    const found = scan.open(NAME);
     if (found === ABSENT) throw scan.unexpected('<name>');
     const name = found === EMPTY ? '' : scan.read();
-    if (found !== EMPTY) scan.close('</name>');
+    if (found !== EMPTY) scan.close(NAME);
     if (Object.hasOwn(struct, name)) throw scan.invalid(start, `member ${quoted(name)} once in a struct`);
     return name;
   }
@@ -135,18 +142,18 @@ export class ValueReader {
     } else {
       struct[name] = value;
     }
-    this.scan.close('</member>');
+    this.scan.close(MEMBER);
   }
 
   private leave(frame: Frame): XmlRpcValue {
     const { scan } = this;
     if (frame.array === undefined) {
-      if (!frame.isEmpty) scan.close('</struct>');
+      if (!frame.isEmpty) scan.close(STRUCT);
     } else {
-      if (!frame.isEmpty) scan.close('</data>');
-      scan.close('</array>');
+      if (!frame.isEmpty) scan.close(DATA);
+      scan.close(ARRAY);
     }
-    scan.close('</value>');
+    scan.close(VALUE);
     return frame.array ?? frame.struct;
   }
 }

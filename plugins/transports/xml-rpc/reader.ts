@@ -1,6 +1,6 @@
 import { XmlRpcFault } from './faults.js';
 import { decode } from './reader-decode.js';
-import { OPENED, Scanner } from './reader-scan.js';
+import { OPENED, Scanner, tagOf } from './reader-scan.js';
 import { ValueReader } from './reader-values.js';
 import { MAX_DEPTH, type XmlRpcValue } from './values.js';
 
@@ -19,8 +19,18 @@ export interface ReaderLimits {
 }
 
 const LIMITS: ReaderLimits = { depth: MAX_DEPTH, values: 100_000 };
+
+const METHOD_CALL = tagOf('methodCall');
+const METHOD_NAME = tagOf('methodName');
+const METHOD_RESPONSE = tagOf('methodResponse');
+const PARAMS = tagOf('params');
+const PARAM = tagOf('param');
+const FAULT = tagOf('fault');
+
 /** The characters of method names are the specification's, the length is ours. */
-const METHOD_NAME = /^[A-Za-z0-9_.:/]{1,256}$/;
+const LONGEST_NAME = 256;
+const NAME_CHARACTER = /[A-Za-z0-9_.:/]/;
+const IS_IN_NAMES = Array.from({ length: 128 }, (_, code) => NAME_CHARACTER.test(String.fromCharCode(code)));
 
 /**
  * Reads a call, strictly: what isn't XML-RPC to the letter is a fault, and no message costs more than time linear in its
@@ -35,10 +45,10 @@ const METHOD_NAME = /^[A-Za-z0-9_.:/]{1,256}$/;
 export function readMethodCall(body: Uint8Array | string, limits?: Partial<ReaderLimits>): MethodCall {
   const scan = scannerOf(body);
   const values = new ValueReader(scan, limits === undefined ? LIMITS : { ...LIMITS, ...limits });
-  scan.needRoot('<methodCall>');
+  scan.needRoot(METHOD_CALL);
   const method = readMethodName(scan);
   const params = readParams(scan, values);
-  scan.close('</methodCall>');
+  scan.close(METHOD_CALL);
   scan.finish();
   return { method, params };
 }
@@ -51,12 +61,12 @@ export function readMethodCall(body: Uint8Array | string, limits?: Partial<Reade
 export function readMethodResponse(body: Uint8Array | string, limits?: Partial<ReaderLimits>): XmlRpcValue {
   const scan = scannerOf(body);
   const values = new ValueReader(scan, limits === undefined ? LIMITS : { ...LIMITS, ...limits });
-  scan.needRoot('<methodResponse>');
+  scan.needRoot(METHOD_RESPONSE);
   const start = scan.at;
-  const isFault = scan.open('<fault>') === OPENED;
+  const isFault = scan.open(FAULT) === OPENED;
   const answers = isFault ? [values.read()] : readParams(scan, values);
-  if (isFault) scan.close('</fault>');
-  scan.close('</methodResponse>');
+  if (isFault) scan.close(FAULT);
+  scan.close(METHOD_RESPONSE);
   scan.finish();
   const [answer] = answers;
   if (answer === undefined || answers.length > 1) throw scan.invalid(start, 'one <param>, or a <fault>');
@@ -65,29 +75,37 @@ export function readMethodResponse(body: Uint8Array | string, limits?: Partial<R
 }
 
 function scannerOf(body: Uint8Array | string): Scanner {
-  const { text, start } = decode(body);
-  return new Scanner(text, start);
+  return new Scanner(decode(body));
 }
 
 function readMethodName(scan: Scanner): string {
-  scan.need('<methodName>');
+  scan.need(METHOD_NAME);
   const start = scan.at;
   const name = scan.read();
-  if (!METHOD_NAME.test(name)) throw scan.invalid(start, 'a method name, 1 to 256 of A-Z a-z 0-9 _ . : /');
-  scan.close('</methodName>');
+  if (!isMethodName(name)) throw scan.invalid(start, 'a method name, 1 to 256 of A-Z a-z 0-9 _ . : /');
+  scan.close(METHOD_NAME);
   return name;
+}
+
+/** Every call passes here, and a regex would take 80 ns. */
+function isMethodName(text: string): boolean {
+  if (text.length === 0 || text.length > LONGEST_NAME) return false;
+  for (let i = 0; i < text.length; i++) {
+    if (IS_IN_NAMES[text.charCodeAt(i)] !== true) return false;
+  }
+  return true;
 }
 
 /** The `<params>`, which may be missing where there are none. */
 function readParams(scan: Scanner, values: ValueReader): XmlRpcValue[] {
   const params: XmlRpcValue[] = [];
-  if (scan.open('<params>') !== OPENED) return params;
+  if (scan.open(PARAMS) !== OPENED) return params;
   while (!scan.isAtEndTag()) {
-    scan.need('<param>');
+    scan.need(PARAM);
     params.push(values.read());
-    scan.close('</param>');
+    scan.close(PARAM);
   }
-  scan.close('</params>');
+  scan.close(PARAMS);
   return params;
 }
 

@@ -80,9 +80,9 @@ describe('messages', () => {
 
   test.each([
     ['nothing at all', '', -32700],
-    ['a method name only', 'register', -32600],
-    ['HTML', '<!DOCTYPE html><html></html>', -32700],
-    ['a DTD with an entity', '<!DOCTYPE a [<!ENTITY x "y">]><methodCall/>', -32700],
+    ['a method name only', 'register', -32700],
+    ['HTML', '<!DOCTYPE html><html></html>', -32600],
+    ['a DTD with an entity', '<!DOCTYPE a [<!ENTITY x "y">]><methodCall/>', -32600],
     ['another root', '<methodResponse></methodResponse>', -32600],
     ['a root with the name as a start', '<methodCallX></methodCallX>', -32600],
     ['an empty root', '<methodCall/>', -32600],
