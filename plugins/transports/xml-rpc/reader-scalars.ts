@@ -13,7 +13,8 @@ export interface Scalar {
 const INTEGER = /^[+-]?[0-9]+$/;
 // Each part begins where the one before must have ended, so that no input makes these go back far.
 const DECIMAL = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$/;
-const DATE_TIME = /^([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?Z?$/;
+const DATE_TIME =
+  /^([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})T([0-9]{2})(:?)([0-9]{2})\6([0-9]{2})(?:\.([0-9]+))?(?:Z|([+-])([0-9]{2}):?([0-9]{2}))?$/;
 
 const LARGEST_INT = 2 ** 31 - 1;
 const SMALLEST_INT = -(2 ** 31);
@@ -75,13 +76,14 @@ function booleanOf(text: string): boolean | undefined {
 }
 
 /**
- * `<dateTime.iso8601>`: `20250131T23:59:59`, also with dashes in the date, a fraction (kept to the millisecond) and a `Z`.
- * XML-RPC leaves the zone to the two sides; here it is UTC.
+ * `<dateTime.iso8601>`: `20250131T23:59:59`, also with dashes in the date, without colons in the time (as aXMLRPC writes
+ * it), with a fraction (kept to the millisecond), with a `Z` or with what the zone is ahead of UTC. XML-RPC leaves the zone to
+ * the two sides; where none is written it is UTC.
  */
 function dateTimeOf(text: string): Date | undefined {
-  const match = DATE_TIME.exec(text);
+  const match = DATE_TIME.exec(trim(text));
   if (match === null) return undefined;
-  const [, year, , month, day, hour, minute, second, fraction = ''] = match;
+  const [, year, , month, day, hour, , minute, second, fraction = '', sign, zoneHour, zoneMinute] = match;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
   const date = new Date(0);
   // Date.UTC would take the years 0 to 99 for 1900 to 1999.
@@ -89,7 +91,12 @@ function dateTimeOf(text: string): Date | undefined {
   // A day that the month hasn't lies in another month.
   if (date.getUTCMonth() !== Number(month) - 1) return undefined;
   date.setUTCHours(Number(hour), Number(minute), Number(second), Number(fraction.slice(0, 3).padEnd(3, '0')));
-  return date;
+  if (sign === undefined) return date;
+  if (Number(zoneHour) > 23 || Number(zoneMinute) > 59) return undefined;
+  const ahead = (Number(zoneHour) * 60 + Number(zoneMinute)) * (sign === '+' ? 1 : -1);
+  date.setUTCMinutes(date.getUTCMinutes() - ahead);
+  // Beyond these years it could not be written.
+  return date.getUTCFullYear() >= 0 && date.getUTCFullYear() <= 9999 ? date : undefined;
 }
 
 /**

@@ -89,9 +89,10 @@ export class Scanner {
 
   /** Goes past the start tag that has to be next. */
   need(tag: Tag): void {
+    const { at } = this;
     const found = this.open(tag);
     if (found === ABSENT) throw this.unexpected(String(tag.start));
-    if (found === EMPTY) throw this.invalid(this.at, `${tag.start} with something in it before this`);
+    if (found === EMPTY) throw this.invalid(at, `${tag.start} with something in it`);
   }
 
   /** As {@link need}, and the tag may carry namespace declarations, which are passed over. */
