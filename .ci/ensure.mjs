@@ -68,6 +68,7 @@ const sources = [
   'plugins',
   'test/contracts',
   'test/bench',
+  'test/fuzz',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',

@@ -37,10 +37,8 @@ const LAST_CHARACTER = 0x10ffff;
 /** A namespace declaration; its parts begin with different characters, so that matching never goes back far. */
 const NAMESPACE =
   /[ \t\n]+(xmlns(?::[A-Za-z_][\w.-]*)?)[ \t\n]*=[ \t\n]*(?:"[^"<&\0-\x08\x0b-\x1f]*"|'[^'<&\0-\x08\x0b-\x1f]*')/y;
-const INSTRUCTION = /<\?([A-Za-z_][\w.-]*)(?=[ \t\n]|\?>)/y;
 /** Text, a start tag or a processing instruction. */
 const START = /[^<]|<[A-Za-z_:?]/y;
-const CONTROL = /[\0-\x08\x0b-\x1f]/;
 
 const CDATA = '<![CDATA[';
 const REFERENCES = '&lt; &gt; &amp; &quot; &apos; or &#number;';
@@ -170,7 +168,7 @@ export class Scanner {
 
   private fault(code: number, at: number, expected: string): XmlRpcFault {
     const rest = this.text.slice(at, at + 64);
-    if (CONTROL.test(rest.charAt(0))) return illegalCharacter(this.text, at);
+    if (isControl(this.codes[at])) return illegalCharacter(this.text, at);
     const found = rest === '' ? 'the end' : quoted(rest);
     return new XmlRpcFault(code, `found ${found} at offset ${at}; expected ${expected}`);
   }
@@ -222,35 +220,36 @@ export class Scanner {
   }
 
   private skipInstruction(): void {
-    const { text, at } = this;
-    INSTRUCTION.lastIndex = at;
-    const target = INSTRUCTION.exec(text)?.[1];
-    if (target === undefined) throw this.malformed(at, 'a processing instruction with a name');
+    const { text, codes, at } = this;
+    let end = at + 2;
+    if (isNameStart(codes[end])) while (isInName(codes[end])) end++;
+    const isNamed = end > at + 2 && (isSpace(codes[end]) || text.startsWith('?>', end));
+    if (!isNamed) throw this.malformed(at, 'a processing instruction with a name');
     // The declaration at the very start has been read, if it was right.
-    if (target.toLowerCase() === 'xml') throw this.malformed(at, 'XML 1.0, declared at the start only');
-    const end = text.indexOf('?>', INSTRUCTION.lastIndex);
-    if (end < 0) throw this.malformed(text.length, '?>');
-    this.passUnread(end);
-    this.at = end + 2;
+    if (end === at + 5 && text.slice(at + 2, end).toLowerCase() === 'xml') {
+      throw this.malformed(at, 'XML 1.0, declared at the start only');
+    }
+    this.pass(end, '?>');
   }
 
   private skipComment(): boolean {
-    const { text } = this;
-    if (!text.startsWith('<!--', this.at)) return false;
-    const end = text.indexOf('--', this.at + 4);
-    if (end < 0) throw this.malformed(text.length, '-->');
+    const { text, at } = this;
+    if (!text.startsWith('<!--', at)) return false;
+    const end = this.pass(at + 4, '--');
     if (this.codes[end + 2] !== GREATER) throw this.malformed(end, '-->, as a comment holds no --');
-    this.passUnread(end);
-    this.at = end + 3;
+    this.at++;
     return true;
   }
 
-  /** From here to `end` anything may stand but control characters. */
-  private passUnread(end: number): string {
-    const passed = this.text.slice(this.at, end);
-    const control = passed.search(CONTROL);
-    if (control >= 0) throw illegalCharacter(this.text, this.at + control);
-    return passed;
+  /** Goes past the next `mark` from `start` on, before which anything may stand but control characters; answers where it is. */
+  private pass(start: number, mark: string): number {
+    const end = this.text.indexOf(mark, start);
+    if (end < 0) throw this.malformed(this.text.length, mark);
+    for (let at = start; at < end; at++) {
+      if (isControl(this.codes[at])) throw illegalCharacter(this.text, at);
+    }
+    this.at = end + mark.length;
+    return end;
   }
 
   /** The text from here as {@link read} has it, of which all up to `end` is plain. */
@@ -258,6 +257,11 @@ export class Scanner {
     const { text, codes } = this;
     let pieces = '';
     for (;;) {
+      if (codes[end] === BRACKET) {
+        if (text.startsWith(']]>', end)) throw this.malformed(end, 'text without ]]>');
+        end = plainEnd(codes, end + 1);
+        continue;
+      }
       pieces += text.slice(this.at, end);
       this.at = end;
       switch (codes[end]) {
@@ -265,11 +269,6 @@ export class Scanner {
           throw this.malformed(end, 'an end tag');
         case AMPERSAND:
           pieces += this.readReference();
-          break;
-        case BRACKET:
-          if (text.startsWith(']]>', end)) throw this.malformed(end, 'text without ]]>');
-          pieces += ']';
-          this.at++;
           break;
         case LESS:
           if (codes[end + 1] === SLASH) return detached(pieces);
@@ -284,11 +283,8 @@ export class Scanner {
   }
 
   private readCdata(): string {
-    const end = this.text.indexOf(']]>', this.at + CDATA.length);
-    if (end < 0) throw this.malformed(this.text.length, ']]>');
-    const inside = this.passUnread(end).slice(CDATA.length);
-    this.at = end + 3;
-    return inside;
+    const start = this.at + CDATA.length;
+    return this.text.slice(start, this.pass(start, ']]>'));
   }
 
   /** One of the five entities, or a character by its number. There is no DTD, so there are no others. */
@@ -356,6 +352,10 @@ function detached(text: string): string {
   return text.length < SHORTEST_SLICE ? text : ` ${text}`.slice(1);
 }
 
+function isControl(code: number | undefined): boolean {
+  return code !== undefined && code < SPACE && code !== LF && code !== TAB;
+}
+
 /** White space in XML, where line ends are LF. */
 export function isSpace(code: number | undefined): boolean {
   return code === SPACE || code === LF || code === TAB;
@@ -364,4 +364,11 @@ export function isSpace(code: number | undefined): boolean {
 function isNameStart(code: number | undefined): boolean {
   if (code === undefined) return false;
   return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code === 0x3a;
+}
+
+function isInName(code: number | undefined): boolean {
+  return (
+    isNameStart(code) ||
+    (code !== undefined && ((code >= 0x30 && code <= 0x39) || code === 0x2d || code === 0x2e))
+  );
 }

@@ -1,0 +1,169 @@
+import { judgeAnswer, judgeReader } from './judge.js';
+import { inputOf, MEGABYTE, MS_A_MEGABYTE } from './mutate.js';
+import type { Found, Reply } from './target.js';
+import { TargetProcess } from './target-process.js';
+
+export interface FuzzOptions {
+  readonly seed: number;
+  /** Inputs for the reader and for the door, in each round. */
+  readonly reads: number;
+  readonly posts: number;
+  /** The longest input. */
+  readonly bombBytes: number;
+  /** Asked before each round, with how many there were. */
+  readonly goesOn: (rounds: number) => boolean;
+  /** Whether processor time and memory are judged: not where other work disturbs them. */
+  readonly isMeasured: boolean;
+}
+
+export interface FuzzReport {
+  readonly rounds: number;
+  readonly reads: number;
+  readonly posts: number;
+  readonly found: readonly Found[];
+  /** Of the slowest inputs, in ms for each MB begun; of the heap after each round, in MB. */
+  readonly worstRead: number;
+  readonly worstPost: number;
+  readonly heapMb: readonly number[];
+}
+
+type Counted = Extract<Reply, { found: unknown }>;
+type Used = Extract<Reply, { cpuMs: unknown }>;
+
+/** A wait that a call asks for is no hang. */
+const WAITING: ReadonlySet<string> = new Set(['resolve', 'wait_for_change', 'system.multicall']);
+/** Heap that a run may gain once it is warm: what the engine compiled, not what the inputs left. */
+const MOST_GAINED_MB = 8;
+
+/** Fuzzes the reader, within a process of its own, and a real door by HTTP, round after round. */
+export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
+  const run = new FuzzRun(options);
+  try {
+    return await run.run();
+  } finally {
+    await run.stop();
+  }
+}
+
+class FuzzRun {
+  readonly #options: FuzzOptions;
+  readonly #found: Found[] = [];
+  readonly #heapMb: number[] = [];
+  #target: TargetProcess | undefined;
+  #next = 0;
+  #worstRead = 0;
+  #worstPost = 0;
+
+  constructor(options: FuzzOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<FuzzReport> {
+    const { goesOn, reads, posts, isMeasured } = this.#options;
+    let rounds = 0;
+    for (; goesOn(rounds); rounds++) {
+      await this.#read(reads);
+      for (let left = posts; left > 0; left--) await this.#post(this.#next++);
+      const target = await this.#running();
+      await target.ask({ ask: 'forget' });
+      const used = await target.ask<Used>({ ask: 'usage', collect: true });
+      if (used !== undefined) this.#heapMb.push(used.heapBytes / MEGABYTE);
+    }
+    const gained = gainOf(this.#heapMb);
+    if (isMeasured && gained > MOST_GAINED_MB) {
+      this.#found.push({ index: -1, problem: `the heap grew by ${gained.toFixed(1)} MB over the run` });
+    }
+    return {
+      rounds,
+      reads: rounds * reads,
+      posts: rounds * posts,
+      found: this.#found,
+      worstRead: this.#worstRead,
+      worstPost: this.#worstPost,
+      heapMb: this.#heapMb,
+    };
+  }
+
+  async stop(): Promise<void> {
+    await this.#target?.stop();
+  }
+
+  async #running(): Promise<TargetProcess> {
+    if (this.#target === undefined || this.#target.hasEnded) this.#target = await TargetProcess.start();
+    return this.#target;
+  }
+
+  async #read(count: number): Promise<void> {
+    const { seed, bombBytes } = this.#options;
+    const from = this.#next;
+    this.#next += count;
+    if (await this.#readSome({ seed, from, count, bombBytes })) return;
+    // It ended within the batch: which input it was is found one by one.
+    for (let index = from; index < from + count; index++) {
+      if (!(await this.#readSome({ seed, from: index, count: 1, bombBytes }))) {
+        this.#found.push({ index, problem: 'the process ended, or hung, while it read this' });
+      }
+    }
+  }
+
+  async #readSome(batch: { seed: number; from: number; count: number; bombBytes: number }): Promise<boolean> {
+    const target = await this.#running();
+    const reply = await target.ask<Counted>({ ask: 'read', ...batch });
+    if (reply === undefined) return false;
+    this.#worstRead = Math.max(this.#worstRead, reply.worst);
+    const { isMeasured } = this.#options;
+    this.#found.push(...reply.found.filter(({ problem }) => isMeasured || !problem.includes('ms/MB')));
+    return true;
+  }
+
+  async #post(index: number): Promise<void> {
+    const { seed, bombBytes, isMeasured } = this.#options;
+    const body = inputOf(seed, index, bombBytes);
+    let problem = await this.#postOnce(body);
+    let cost = this.#cost;
+    for (let again = 0; isMeasured && problem === undefined && cost > MS_A_MEGABYTE && again < 3; again++) {
+      problem = await this.#postOnce(body);
+      cost = Math.min(cost, this.#cost);
+    }
+    this.#worstPost = Math.max(this.#worstPost, cost);
+    if (isMeasured && cost > MS_A_MEGABYTE)
+      problem ??= `answered in ${cost.toFixed()} ms/MB, ${body.length} bytes`;
+    if (problem !== undefined) this.#found.push({ index, problem });
+  }
+
+  /** Processor time of the last request, in ms for each MB begun. */
+  #cost = 0;
+
+  async #postOnce(body: Buffer): Promise<string | undefined> {
+    const target = await this.#running();
+    const expected = judgeReader(body);
+    const waits = WAITING.has(expected.call?.method ?? '');
+    const before = await target.ask<Used>({ ask: 'usage', collect: false });
+    let problem: string | undefined;
+    try {
+      const response = await fetch(target.url, {
+        method: 'POST',
+        headers: { 'content-type': 'text/xml' },
+        body: new Uint8Array(body),
+        signal: AbortSignal.timeout(waits ? 500 : 20_000),
+      });
+      problem = judgeAnswer(response.status, await response.text(), expected);
+    } catch (error) {
+      const { name, cause } = error as Error;
+      if (!waits || name !== 'TimeoutError') problem = `no answer: ${name} ${String(cause ?? '')}`;
+    }
+    const after = await target.ask<Used>({ ask: 'usage', collect: false });
+    if (after === undefined)
+      return `the process ended, or hung, when it got this (${problem ?? 'and had answered'})`;
+    this.#cost = (after.cpuMs - (before?.cpuMs ?? 0)) / Math.max(1, body.length / MEGABYTE);
+    return problem;
+  }
+}
+
+/** How much more the least of the last quarter is than the least of the second: a leak only rises. */
+function gainOf(heapMb: readonly number[]): number {
+  const quarter = Math.floor(heapMb.length / 4);
+  if (quarter < 2) return 0;
+  const least = (from: number) => Math.min(...heapMb.slice(from, from + quarter));
+  return least(heapMb.length - quarter) - least(quarter);
+}
