@@ -1,4 +1,5 @@
-import { isSpace, type Tag, tagOf } from './reader-scan.js';
+import { isSpace } from './reader-codes.js';
+import { type Tag, tagOf } from './reader-scan.js';
 import type { XmlRpcValue } from './values.js';
 
 /** An element that holds text of one type. */

@@ -1,6 +1,22 @@
 import { FAULT_CODES, XmlRpcFault } from './faults.js';
+import {
+  AMPERSAND,
+  BANG,
+  BRACKET,
+  GREATER,
+  isAt,
+  isControl,
+  isInName,
+  isNameStart,
+  isSpace,
+  LESS,
+  plainEnd,
+  QUESTION,
+  SLASH,
+} from './reader-codes.js';
 import { type Decoded, illegalCharacter } from './reader-decode.js';
 import { quoted } from './reader-quoted.js';
+import { referenceAt } from './reader-reference.js';
 
 /** What {@link Scanner.open} found: another thing, `<name>`, or `<name/>`. */
 export const ABSENT = 0;
@@ -18,22 +34,6 @@ export function tagOf(name: string): Tag {
   return { start: Buffer.from(`<${name}>`), end: Buffer.from(`</${name}>`) };
 }
 
-const TAB = 0x09;
-const LF = 0x0a;
-const CR = 0x0d;
-const SPACE = 0x20;
-const HASH = 0x23;
-const AMPERSAND = 0x26;
-const SEMICOLON = 0x3b;
-const LESS = 0x3c;
-const GREATER = 0x3e;
-const SLASH = 0x2f;
-const BANG = 0x21;
-const QUESTION = 0x3f;
-const BRACKET = 0x5d;
-const SMALL_X = 0x78;
-const LAST_CHARACTER = 0x10ffff;
-
 /** A namespace declaration; its parts begin with different characters, so that matching never goes back far. */
 const NAMESPACE =
   /[ \t\n]+(xmlns(?::[A-Za-z_][\w.-]*)?)[ \t\n]*=[ \t\n]*(?:"[^"<&\0-\x08\x0b-\x1f]*"|'[^'<&\0-\x08\x0b-\x1f]*')/y;
@@ -41,10 +41,6 @@ const NAMESPACE =
 const START = /[^<]|<[A-Za-z_:?]/y;
 
 const CDATA = '<![CDATA[';
-const REFERENCES = '&lt; &gt; &amp; &quot; &apos; or &#number;';
-const ENTITIES = Object.entries({ lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }).map(
-  ([name, character]) => ({ reference: Buffer.from(`&${name};`), character }),
-);
 /** V8 keeps the whole message alive for a slice of this length or more. */
 const SHORTEST_SLICE = 13;
 
@@ -174,11 +170,7 @@ export class Scanner {
   }
 
   private isNext(literal: Buffer, length: number): boolean {
-    const { codes, at } = this;
-    for (let i = 0; i < length; i++) {
-      if (codes[at + i] !== literal[i]) return false;
-    }
-    return true;
+    return isAt(this.codes, this.at, literal, length);
   }
 
   /** A start tag that isn't `<name>` to the letter: another name, `<name >`, `<name/>`. */
@@ -287,88 +279,19 @@ export class Scanner {
     return this.text.slice(start, this.pass(start, ']]>'));
   }
 
-  /** One of the five entities, or a character by its number. There is no DTD, so there are no others. */
   private readReference(): string {
-    if (this.codes[this.at + 1] === HASH) return this.readCharacter();
-    for (const { reference, character } of ENTITIES) {
-      if (!this.isNext(reference, reference.length)) continue;
-      this.at += reference.length;
-      return character;
-    }
-    throw this.malformed(this.at, REFERENCES);
+    const { codes, at } = this;
+    const reference = referenceAt(codes, at);
+    if (reference === undefined) throw this.malformed(at, '&lt; &gt; &amp; &quot; &apos; or &#number;');
+    const { character, length } = reference;
+    if (character === undefined)
+      throw this.fault(FAULT_CODES.INVALID_CHARACTER, at, 'a character that XML 1.0 has');
+    this.at = at + length;
+    return character;
   }
-
-  private readCharacter(): string {
-    const { codes } = this;
-    const isHex = codes[this.at + 2] === SMALL_X;
-    const base = isHex ? 16 : 10;
-    const start = this.at + (isHex ? 3 : 2);
-    let at = start;
-    let value = 0;
-    for (let digit = digitOf(codes[at]); digit < base; digit = digitOf(codes[++at])) {
-      // Never beyond counting, however many digits there are.
-      if (value <= LAST_CHARACTER) value = value * base + digit;
-    }
-    if (at === start || codes[at] !== SEMICOLON) throw this.malformed(this.at, REFERENCES);
-    if (!isCharacter(value)) {
-      throw this.fault(FAULT_CODES.INVALID_CHARACTER, this.at, 'a character that XML 1.0 has');
-    }
-    this.at = at + 1;
-    return String.fromCodePoint(value);
-  }
-}
-
-/** Where the plain text from `at` on ends: at `<`, `&`, `]`, a control character, or the end of all. */
-function plainEnd(codes: Buffer, at: number): number {
-  for (;;) {
-    const code = codes[at] as number;
-    if (code > BRACKET || (code >= SPACE && code !== LESS && code !== AMPERSAND && code !== BRACKET)) at++;
-    else if (code === LF || code === TAB) at++;
-    else return at;
-  }
-}
-
-function isCharacter(code: number): boolean {
-  return (
-    code === TAB ||
-    code === LF ||
-    code === CR ||
-    (code >= 0x20 && code <= 0xd7ff) ||
-    (code >= 0xe000 && code <= 0xfffd) ||
-    (code >= 0x10000 && code <= LAST_CHARACTER)
-  );
-}
-
-/** The value of a digit in base 16; 16 for what is none. */
-function digitOf(code: number | undefined): number {
-  if (code === undefined || code < 0x30) return 16;
-  if (code <= 0x39) return code - 0x30;
-  const letter = code | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : 16;
 }
 
 /** The same text in memory of its own: a record's host would else keep the message it came in, up to 1 MB of it. */
 function detached(text: string): string {
   return text.length < SHORTEST_SLICE ? text : ` ${text}`.slice(1);
-}
-
-function isControl(code: number | undefined): boolean {
-  return code !== undefined && code < SPACE && code !== LF && code !== TAB;
-}
-
-/** White space in XML, where line ends are LF. */
-export function isSpace(code: number | undefined): boolean {
-  return code === SPACE || code === LF || code === TAB;
-}
-
-function isNameStart(code: number | undefined): boolean {
-  if (code === undefined) return false;
-  return (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code === 0x3a;
-}
-
-function isInName(code: number | undefined): boolean {
-  return (
-    isNameStart(code) ||
-    (code !== undefined && ((code >= 0x30 && code <= 0x39) || code === 0x2d || code === 0x2e))
-  );
 }
