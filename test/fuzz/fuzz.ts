@@ -1,5 +1,6 @@
-import { judgeAnswer, judgeReader } from './judge.js';
+import { judgeReader, type Verdict } from './judge.js';
 import { inputOf, MEGABYTE, MS_A_MEGABYTE } from './mutate.js';
+import { post } from './post.js';
 import type { Found, Reply } from './target.js';
 import { TargetProcess } from './target-process.js';
 
@@ -30,8 +31,9 @@ export interface FuzzReport {
 type Counted = Extract<Reply, { found: unknown }>;
 type Used = Extract<Reply, { cpuMs: unknown }>;
 
-/** A wait that a call asks for is no hang. */
-const WAITING: ReadonlySet<string> = new Set(['resolve', 'wait_for_change', 'system.multicall']);
+/** A query may hold 20,000 values, which MicroDB needs its own time to understand. */
+const ASKING: ReadonlySet<string> = new Set(['find', 'lookup']);
+const TIMES_FOR_A_QUERY = 4;
 /** Heap that a run may gain once it is warm: what the engine compiled, not what the inputs left. */
 const MOST_GAINED_MB = 8;
 
@@ -119,44 +121,33 @@ class FuzzRun {
   async #post(index: number): Promise<void> {
     const { seed, bombBytes, isMeasured } = this.#options;
     const body = inputOf(seed, index, bombBytes);
-    let problem = await this.#postOnce(body);
-    let cost = this.#cost;
-    for (let again = 0; isMeasured && problem === undefined && cost > MS_A_MEGABYTE && again < 3; again++) {
-      problem = await this.#postOnce(body);
-      cost = Math.min(cost, this.#cost);
+    const expected = judgeReader(body);
+    const limit = MS_A_MEGABYTE * (ASKING.has(expected.call?.method ?? '') ? TIMES_FOR_A_QUERY : 1);
+    let { problem, cost } = await this.#postOnce(body, expected);
+    // What is over the limit is posted again: noise does not repeat.
+    for (let again = 0; isMeasured && problem === undefined && cost > limit && again < 3; again++) {
+      const next = await this.#postOnce(body, expected);
+      problem = next.problem;
+      cost = Math.min(cost, next.cost);
     }
     this.#worstPost = Math.max(this.#worstPost, cost);
-    if (isMeasured && cost > MS_A_MEGABYTE)
-      problem ??= `answered in ${cost.toFixed()} ms/MB, ${body.length} bytes`;
+    if (isMeasured && cost > limit) problem ??= `answered in ${cost.toFixed()} ms/MB, ${body.length} bytes`;
     if (problem !== undefined) this.#found.push({ index, problem });
   }
 
-  /** Processor time of the last request, in ms for each MB begun. */
-  #cost = 0;
-
-  async #postOnce(body: Buffer): Promise<string | undefined> {
+  /** `cost` is processor time of the registry in ms, for each MB begun. */
+  async #postOnce(body: Buffer, expected: Verdict): Promise<{ problem: string | undefined; cost: number }> {
     const target = await this.#running();
-    const expected = judgeReader(body);
-    const waits = WAITING.has(expected.call?.method ?? '');
     const before = await target.ask<Used>({ ask: 'usage', collect: false });
-    let problem: string | undefined;
-    try {
-      const response = await fetch(target.url, {
-        method: 'POST',
-        headers: { 'content-type': 'text/xml' },
-        body: new Uint8Array(body),
-        signal: AbortSignal.timeout(waits ? 500 : 20_000),
-      });
-      problem = judgeAnswer(response.status, await response.text(), expected);
-    } catch (error) {
-      const { name, cause } = error as Error;
-      if (!waits || name !== 'TimeoutError') problem = `no answer: ${name} ${String(cause ?? '')}`;
-    }
+    const problem = await post(target.url, body, expected);
     const after = await target.ask<Used>({ ask: 'usage', collect: false });
-    if (after === undefined)
-      return `the process ended, or hung, when it got this (${problem ?? 'and had answered'})`;
-    this.#cost = (after.cpuMs - (before?.cpuMs ?? 0)) / Math.max(1, body.length / MEGABYTE);
-    return problem;
+    if (before === undefined || after === undefined) {
+      return {
+        problem: `the process ended, or hung, when it got this (${problem ?? 'and had answered'})`,
+        cost: 0,
+      };
+    }
+    return { problem, cost: (after.cpuMs - before.cpuMs) / Math.max(1, body.length / MEGABYTE) };
   }
 }
 
