@@ -114,6 +114,8 @@ function encodingByMark(bytes: Buffer): Exclude<Encoding, 'us-ascii' | 'iso-8859
   const first = bytes[0];
   const second = bytes[1];
   if (first === LESS && second !== 0) return undefined;
+  const isUtf32 = (first === 0 && second === 0) || (bytes[2] === 0 && bytes[3] === 0);
+  if (isUtf32) throw unsupported('utf-32');
   if (first === 0xef && second === 0xbb && bytes[2] === 0xbf) return 'utf-8';
   if ((first === 0xff && second === 0xfe) || (first === LESS && second === 0)) return 'utf-16le';
   if ((first === 0xfe && second === 0xff) || (first === 0 && second === LESS)) return 'utf-16be';
@@ -147,11 +149,14 @@ function encodingByName(name: string): 'utf-8' | 'us-ascii' | 'iso-8859-1' {
     case 'latin-1':
     case 'l1':
       return 'iso-8859-1';
-    default: {
-      const reason = `found encoding ${quoted(name)}; expected utf-8, us-ascii, iso-8859-1, or utf-16 with its mark`;
-      throw new XmlRpcFault(FAULT_CODES.UNSUPPORTED_ENCODING, reason);
-    }
+    default:
+      throw unsupported(name);
   }
+}
+
+function unsupported(name: string): XmlRpcFault {
+  const reason = `found encoding ${quoted(name)}; expected utf-8, us-ascii, iso-8859-1, or utf-16 with its mark`;
+  return new XmlRpcFault(FAULT_CODES.UNSUPPORTED_ENCODING, reason);
 }
 
 function contradiction(declared: string, marked: Encoding): XmlRpcFault {

@@ -81,6 +81,12 @@ describe('messages', () => {
   test.each([
     ['nothing at all', '', -32700],
     ['a method name only', 'register', -32700],
+    ['text before the root', `x${callOf('')}`, -32700],
+    ['a DTD after the declaration', callOf('').replace('?>', '?>\n<!DOCTYPE methodCall>'), -32600],
+    ['a DTD within the root', callOf('').replace('<params>', '<!DOCTYPE a><params>'), -32700],
+    ['an instruction without a name', callOf('').replace('<params>', '<? a?><params>'), -32700],
+    ['an instruction without its end', callOf('').replace('<params>', '<?a'), -32700],
+    ['an instruction named xml', callOf('').replace('<params>', '<?XmL ?><params>'), -32700],
     ['HTML', '<!DOCTYPE html><html></html>', -32600],
     ['a DTD with an entity', '<!DOCTYPE a [<!ENTITY x "y">]><methodCall/>', -32600],
     ['another root', '<methodResponse></methodResponse>', -32600],
@@ -203,6 +209,7 @@ describe('arrays and structs', () => {
 
 describe('encodings', () => {
   const declared = (encoding: string) => callOf('Grüße').replace('?>', ` encoding='${encoding}'?>`);
+  const bytesIn = (bytes: number[]) => Buffer.from(callOf(String.fromCharCode(...bytes)), 'latin1');
   const bigEndian = (text: string) => Buffer.from(text, 'utf16le').swap16();
 
   test.each<[string, Buffer]>([
@@ -210,6 +217,17 @@ describe('encodings', () => {
     ['UTF-8 with a mark', Buffer.from(`\ufeff${declared('UTF-8')}`)],
     ['UTF-8 by name', Buffer.from(declared('utf-8'))],
     ['ISO-8859-1', Buffer.from(declared('ISO-8859-1'), 'latin1')],
+    ["ISO-8859-1 by Python's names", Buffer.from(declared('latin-1'), 'latin1')],
+    ["ISO-8859-1 by Java's name", Buffer.from(declared('ISO8859_1'), 'latin1')],
+    [
+      'ISO-8859-1 where each line ends in CRLF',
+      Buffer.from(
+        declared('ISO-8859-1')
+          .replaceAll(/(?=<[^/?])/g, '\r\n')
+          .trim(),
+        'latin1',
+      ),
+    ],
     ['UTF-16, little end first, with a mark', Buffer.from(`\ufeff${declared('UTF-16')}`, 'utf16le')],
     ['UTF-16, big end first, with a mark', bigEndian(`\ufeff${declared('utf-16')}`)],
     ['UTF-16 without a mark', Buffer.from(declared('UTF-16LE'), 'utf16le')],
@@ -246,6 +264,33 @@ describe('encodings', () => {
     ['UTF-16 with half a character', Buffer.from(`\ufeff${callOf('a')}`, 'utf16le').subarray(0, -1), -32702],
     ['UTF-16 with half a surrogate pair', Buffer.from(`\ufeff${callOf('\udc00')}`, 'utf16le'), -32702],
     ['a NUL', Buffer.from(callOf('a\0b')), -32702],
+    ['a control character in a comment', Buffer.from(callOf('a<!-- \x01 -->b')), -32702],
+    ['a control character in CDATA', Buffer.from(callOf('<![CDATA[\x1b]]>')), -32702],
+    ['a control character between tags', Buffer.from(callOf('').replace('<params>', '\x0c<params>')), -32702],
+    [
+      'a control character in a namespace',
+      Buffer.from(callOf('').replace('<methodCall', '<methodCall xmlns="\x01"')),
+      -32600,
+    ],
+    ['an overlong form of <', bytesIn([0xc0, 0xbc]), -32702],
+    ['a character beyond Unicode in UTF-8', bytesIn([0xf4, 0x90, 0x80, 0x80]), -32702],
+    ['U+FFFE', Buffer.from(callOf('\ufffe')), -32702],
+    ['two marks', Buffer.from(`\ufeff\ufeff${callOf('')}`), -32700],
+    [
+      'UTF-32',
+      Buffer.from([...callOf('')].flatMap((character) => [character.charCodeAt(0), 0, 0, 0])),
+      -32701,
+    ],
+    [
+      'Latin-1 that could be UTF-8, in a declaration too long to be read',
+      Buffer.from(declared('iso-8859-1').replace(' encoding', `${'\r\n'.repeat(115)} encoding`)),
+      -32700,
+    ],
+    [
+      'the same after a mark',
+      Buffer.from(`\ufeff${declared('iso-8859-1').replace(' encoding', `${' '.repeat(211)} encoding`)}`),
+      -32701,
+    ],
   ])('%s is a fault', (_, body, code) => {
     expect(codeOf(body)).toBe(code);
   });
