@@ -12,7 +12,7 @@ export const builtins = {
 };
 
 /** What the command line calls a running registry with. */
-export const loadClient = () => import('./transports/xml-rpc/client.js');
+export const loadClient = () => import('./transports/xml-rpc/client/caller.js');
 
 /** What the command line looks at, copies and mends a data folder with. */
 export const loadStoreTools = () => import('./stores/file/tools/index.js');

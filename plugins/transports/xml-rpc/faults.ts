@@ -1,4 +1,4 @@
-import { type ErrorCode, RegistryError } from '../../../core/index.js';
+import { type ErrorCode, RegistryError } from '../../../core/errors.js';
 
 /** The codes on which XML-RPC implementations agree, from the "Specification for Fault Code Interoperability". */
 export const FAULT_CODES = {

@@ -59,6 +59,16 @@ export function readMethodCall(body: Uint8Array | string, limits?: Partial<Reade
  * @throws XmlRpcFault with the server's code and text where the answer is a fault; else as {@link readMethodCall}.
  */
 export function readMethodResponse(body: Uint8Array | string, limits?: Partial<ReaderLimits>): XmlRpcValue {
+  const { value, fault } = readMethodAnswer(body, limits);
+  if (fault !== undefined) throw fault;
+  return value as XmlRpcValue;
+}
+
+/** As {@link readMethodResponse}, but answers the server's fault, so that it can be told from what is wrong with the answer. */
+export function readMethodAnswer(
+  body: Uint8Array | string,
+  limits?: Partial<ReaderLimits>,
+): { readonly value?: XmlRpcValue; readonly fault?: XmlRpcFault } {
   const scan = scannerOf(body);
   const values = new ValueReader(scan, limits === undefined ? LIMITS : { ...LIMITS, ...limits });
   scan.needRoot(METHOD_RESPONSE);
@@ -70,8 +80,10 @@ export function readMethodResponse(body: Uint8Array | string, limits?: Partial<R
   scan.finish();
   const [answer] = answers;
   if (answer === undefined || answers.length > 1) throw scan.invalid(start, 'one <param>, or a <fault>');
-  if (isFault) throw faultIn(answer) ?? scan.invalid(start, 'a struct of faultCode and faultString');
-  return answer;
+  if (!isFault) return { value: answer };
+  const fault = faultIn(answer);
+  if (fault === undefined) throw scan.invalid(start, 'a struct of faultCode and faultString');
+  return { fault };
 }
 
 function scannerOf(body: Uint8Array | string): Scanner {

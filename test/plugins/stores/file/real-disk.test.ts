@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../core/index.js';
-import { createCaller } from '../../../../plugins/transports/xml-rpc/client.js';
+import { createCaller } from '../../../../plugins/transports/xml-rpc/client/caller.js';
 import { needs } from '../../../support/needs.js';
 import { RollcallProcess } from '../../../support/rollcall-process.js';
 import { openStore } from './support.js';

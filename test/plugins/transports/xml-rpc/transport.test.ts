@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { systemClock } from '../../../../core/index.js';
-import { createCaller } from '../../../../plugins/transports/xml-rpc/client.js';
+import { createCaller } from '../../../../plugins/transports/xml-rpc/client/caller.js';
 import xmlRpc from '../../../../plugins/transports/xml-rpc/index.js';
 import { writeCall } from '../../../../plugins/transports/xml-rpc/writer.js';
 import { describeTransport } from '../../../contracts/transport.js';

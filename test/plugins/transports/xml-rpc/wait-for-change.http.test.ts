@@ -12,7 +12,7 @@ import {
   silentLogger,
   systemClock,
 } from '../../../../core/index.js';
-import { createCaller } from '../../../../plugins/transports/xml-rpc/client.js';
+import { createCaller } from '../../../../plugins/transports/xml-rpc/client/caller.js';
 import xmlRpc from '../../../../plugins/transports/xml-rpc/index.js';
 import type { ChangesStruct } from '../../../../plugins/transports/xml-rpc/methods/types.js';
 import { needs } from '../../../support/needs.js';

@@ -1,0 +1,141 @@
+import type { Clock } from '../../../../core/clock.js';
+import { messageOf, RegistryError } from '../../../../core/errors.js';
+import { XmlRpcFault } from '../faults.js';
+import { readMethodAnswer } from '../reader.js';
+import type { XmlRpcValue } from '../values.js';
+import { writeCall } from '../writer.js';
+import { parseAddress } from './address.js';
+import { isAway, RegistryFault, unreachable } from './failures.js';
+import { type ClientTls, Link, type PostOptions } from './link.js';
+
+/** Who answered a call: the same mark is the same process, as far as can be known. */
+export interface Mark {
+  readonly link: Link;
+  readonly session: number | undefined;
+}
+
+/** The answer to a call. */
+export interface Answer {
+  readonly value: XmlRpcValue;
+  readonly from: Mark;
+}
+
+/** What calls a registry, and knows which one. */
+export interface Calls {
+  call(method: string, params: readonly XmlRpcValue[], options?: Partial<PostOptions>): Promise<Answer>;
+  /** Whether a call made now would reach the one that answered then. */
+  isSame(mark: Mark): boolean;
+  /** The last call of a process that is about to end: nothing is waited for. Answers whether it was sent. */
+  callAtExit(mark: Mark, method: string, params: readonly XmlRpcValue[]): boolean;
+}
+
+export interface LinksOptions {
+  readonly clock: Clock;
+  /** For a whole call, at each address. */
+  readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly tls?: ClientTls | undefined;
+  /** No registry answers, or one does again. */
+  readonly onTurn?: (lost: RegistryError | undefined, url: string) => void;
+}
+
+/** An answer may hold many instances; its bytes are bounded already. */
+const ANSWER_LIMITS = { values: 10_000_000 };
+
+/** Calls one registry of several: the one that answered last, or else the next that does. */
+export class Links implements Calls {
+  readonly #links: readonly Link[];
+  readonly #options: LinksOptions;
+  #current = 0;
+  #isLost = false;
+
+  /** @throws RegistryError INVALID_ARGUMENT for what is no address, and for none. */
+  constructor(urls: readonly string[], options: LinksOptions) {
+    if (urls.length === 0) throw new RegistryError('INVALID_ARGUMENT', 'No address of a registry was given.');
+    this.#options = options;
+    this.#links = urls.map((url) => new Link(parseAddress(url), options));
+  }
+
+  /**
+   * Calls a method. Rejects with RegistryFault, with UNREACHABLE where none of the addresses answers, with what else was
+   * refused, and with the reason of a signal that aborts.
+   */
+  async call(
+    method: string,
+    params: readonly XmlRpcValue[],
+    options: Partial<PostOptions> = {},
+  ): Promise<Answer> {
+    const body = written(method, params);
+    const { timeoutMs } = this.#options;
+    const errors: Error[] = [];
+    const first = this.#current;
+    for (let tried = 0; tried < this.#links.length; tried++) {
+      const at = (first + tried) % this.#links.length;
+      const link = this.#links[at] as Link;
+      try {
+        const value = answerIn(await link.post(body, { timeoutMs, ...options }), link);
+        this.#current = at;
+        this.#turn(undefined, link);
+        return { value, from: { link, session: link.session } };
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        errors.push(error as Error);
+      }
+    }
+    const lost = noneOf(errors);
+    this.#turn(lost, this.#links[first] as Link);
+    throw lost;
+  }
+
+  isSame({ link, session }: Mark): boolean {
+    return link === this.#links[this.#current] && session !== undefined && link.session === session;
+  }
+
+  callAtExit(mark: Mark, method: string, params: readonly XmlRpcValue[]): boolean {
+    return this.isSame(mark) && mark.link.postAtExit(written(method, params));
+  }
+
+  close(): void {
+    for (const link of this.#links) link.close();
+  }
+
+  #turn(lost: RegistryError | undefined, { address }: Link): void {
+    const isLost = lost !== undefined;
+    if (isLost === this.#isLost) return;
+    this.#isLost = isLost;
+    this.#options.onTurn?.(lost, address.url);
+  }
+}
+
+/** A call that can't be written is the caller's mistake. */
+function written(method: string, params: readonly XmlRpcValue[]): string {
+  try {
+    return writeCall(method, params);
+  } catch (error) {
+    throw new RegistryError('INVALID_ARGUMENT', `${method} can't be called so: ${messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+}
+
+function answerIn(body: Buffer, { address }: Link): XmlRpcValue {
+  let answer: ReturnType<typeof readMethodAnswer>;
+  try {
+    answer = readMethodAnswer(body, ANSWER_LIMITS);
+  } catch (error) {
+    if (error instanceof XmlRpcFault)
+      throw unreachable(address.url, `it answered no XML-RPC: ${error.message}`);
+    throw error;
+  }
+  if (answer.fault !== undefined) throw new RegistryFault(answer.fault);
+  return answer.value as XmlRpcValue;
+}
+
+function noneOf(errors: readonly Error[]): RegistryError {
+  const [first] = errors;
+  if (errors.length === 1 && first instanceof RegistryError) return first;
+  const text = errors.map(messageOf).join(' ');
+  return new RegistryError('UNREACHABLE', errors.length === 1 ? text : `No registry answered. ${text}`, {
+    cause: errors.length === 1 ? first : new AggregateError(errors),
+  });
+}
