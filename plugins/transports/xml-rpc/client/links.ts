@@ -10,7 +10,7 @@ import { type ClientTls, Link, type PostOptions } from './link.js';
 
 /** Who answered a call: the same mark is the same process, as far as can be known. */
 export interface Mark {
-  readonly link: Link;
+  readonly link: object;
   readonly session: number | undefined;
 }
 
@@ -23,6 +23,8 @@ export interface Answer {
 /** What calls a registry, and knows which one. */
 export interface Calls {
   call(method: string, params: readonly XmlRpcValue[], options?: Partial<PostOptions>): Promise<Answer>;
+  /** The address of this machine that the registry is reached from, where it has been reached. */
+  readonly localAddress: string | undefined;
   /** Whether a call made now would reach the one that answered then. */
   isSame(mark: Mark): boolean;
   /** The last call of a process that is about to end: nothing is waited for. Answers whether it was sent. */
@@ -87,12 +89,17 @@ export class Links implements Calls {
     throw lost;
   }
 
+  get localAddress(): string | undefined {
+    return this.#links[this.#current]?.localAddress;
+  }
+
   isSame({ link, session }: Mark): boolean {
-    return link === this.#links[this.#current] && session !== undefined && link.session === session;
+    const current = this.#links[this.#current];
+    return link === current && session !== undefined && current?.session === session;
   }
 
   callAtExit(mark: Mark, method: string, params: readonly XmlRpcValue[]): boolean {
-    return this.isSame(mark) && mark.link.postAtExit(written(method, params));
+    return this.isSame(mark) && this.#links[this.#current]?.postAtExit(written(method, params)) === true;
   }
 
   close(): void {

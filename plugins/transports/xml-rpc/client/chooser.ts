@@ -1,0 +1,96 @@
+import type { Clock } from '../../../../core/clock.js';
+import { RegistryError } from '../../../../core/errors.js';
+import type { Instance } from './instance.js';
+
+/** How one of several instances is chosen. */
+export type Strategy = 'round-robin' | 'random' | 'least-recently-failed' | 'weighted';
+
+const STRATEGIES: readonly Strategy[] = ['round-robin', 'random', 'least-recently-failed', 'weighted'];
+/** Failures and turns that are remembered; the oldest make room. */
+const REMEMBERED = 10_000;
+
+/** Chooses among instances of a name, and remembers whose turn it was and which failed. */
+export class Chooser {
+  readonly #clock: Clock;
+  /** By name: the instance that was chosen last. */
+  readonly #turns = new Map<string, string>();
+  /** By name and instance: when it was last told to have failed. */
+  readonly #failures = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** One of them; undefined where there is none. A stale one only where all are. */
+  choose(instances: readonly Instance[], by: Strategy = 'round-robin'): Instance | undefined {
+    if (!STRATEGIES.includes(by)) {
+      throw new RegistryError(
+        'INVALID_ARGUMENT',
+        `"${by}" is no way to choose; expected one of ${STRATEGIES.join(', ')}.`,
+      );
+    }
+    const fresh = instances.filter(({ isStale }) => !isStale);
+    const among = fresh.length > 0 ? fresh : instances;
+    if (among.length < 2) return among[0];
+    switch (by) {
+      case 'random':
+        return among[Math.floor(this.#clock.random() * among.length)];
+      case 'weighted':
+        return this.#weighted(among);
+      case 'least-recently-failed':
+        return this.#inTurn(this.#leastRecentlyFailed(among));
+      default:
+        return this.#inTurn(among);
+    }
+  }
+
+  /** A call to this instance failed. */
+  failed(instance: Instance): void {
+    remember(this.#failures, keyOf(instance), this.#clock.monotonic());
+  }
+
+  /** The one after the last that was chosen, in the order of their names; a client begins anywhere, so that not all begin with one. */
+  #inTurn(among: readonly Instance[]): Instance | undefined {
+    const sorted = [...among].sort((a, b) => (a.instance < b.instance ? -1 : 1));
+    const [{ name } = { name: '' }] = sorted;
+    const last = this.#turns.get(name);
+    const chosen =
+      last === undefined
+        ? sorted[Math.floor(this.#clock.random() * sorted.length)]
+        : (sorted.find(({ instance }) => instance > last) ?? sorted[0]);
+    if (chosen !== undefined) remember(this.#turns, name, chosen.instance);
+    return chosen;
+  }
+
+  #leastRecentlyFailed(among: readonly Instance[]): readonly Instance[] {
+    const times = among.map((one) => this.#failures.get(keyOf(one)) ?? Number.NEGATIVE_INFINITY);
+    const earliest = Math.min(...times);
+    return among.filter((_, index) => times[index] === earliest);
+  }
+
+  /** Each as often as its weight says; one of weight 0 only where all are. */
+  #weighted(among: readonly Instance[]): Instance | undefined {
+    const total = among.reduce((sum, { weight }) => sum + weight, 0);
+    if (total === 0) return among[Math.floor(this.#clock.random() * among.length)];
+    let left = this.#clock.random() * total;
+    for (const one of among) {
+      left -= one.weight;
+      if (left < 0) return one;
+    }
+    return among.findLast(({ weight }) => weight > 0);
+  }
+}
+
+function keyOf({ name, instance }: Instance): string {
+  return `${name}\u0000${instance}`;
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= REMEMBERED) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
+}

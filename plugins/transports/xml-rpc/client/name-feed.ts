@@ -1,0 +1,217 @@
+import type { Clock, Timer } from '../../../../core/clock.js';
+import type { AnswerOf, MethodName, ParamsOf } from '../methods/types.js';
+import type { XmlRpcValue } from '../values.js';
+import { backoffMs, pause } from './backoff.js';
+import type { OnEvent } from './events.js';
+import { isAway } from './failures.js';
+import { type Instance, instanceFrom } from './instance.js';
+import type { Calls } from './links.js';
+import { NameCache, type NameChange } from './name-cache.js';
+import type { CacheOptions } from './options.js';
+
+export interface FeedParts {
+  readonly calls: Calls;
+  readonly clock: Clock;
+  readonly settings: Required<CacheOptions>;
+  /** For a call, without its wait. */
+  readonly timeoutMs: number;
+  readonly onEvent: OnEvent;
+}
+
+/** Instances that are read in one call. */
+const PAGE = 1_000;
+/** Between attempts while no registry answers. */
+const LONGEST_PAUSE_MS = 5_000;
+/** The registry is asked who is stale so long after somebody fell silent: by then it knows whether many did. */
+const STALE_AFTER_MS = 1_000;
+
+/**
+ * Keeps a NameCache as the registry has it: reads all instances of a name, then waits for changes (`wait_for_change`).
+ * While no registry answers the cache stays as it was.
+ */
+export class NameFeed {
+  readonly name: string;
+  readonly cache = new NameCache();
+  readonly #parts: FeedParts;
+  readonly #end = new AbortController();
+  /** On the monotonic clock: when the registry last told of this name. Undefined where it never did. */
+  #toldAt: number | undefined;
+  #usedAt: number;
+  #isLive = false;
+  #beginning: Promise<string> | undefined;
+  #asking: Promise<void> | undefined;
+  #forget: Timer | undefined;
+
+  constructor(name: string, parts: FeedParts) {
+    this.name = name;
+    this.#parts = parts;
+    this.#usedAt = parts.clock.monotonic();
+  }
+
+  /** Whether changes are being told, as far as is known: a connection that broke in silence shows when a wait ends. */
+  get isLive(): boolean {
+    return this.#isLive;
+  }
+
+  /** Milliseconds since the registry last told of this name. */
+  get ageMs(): number {
+    return this.#toldAt === undefined
+      ? Number.POSITIVE_INFINITY
+      : this.#parts.clock.monotonic() - this.#toldAt;
+  }
+
+  get usedAt(): number {
+    return this.#usedAt;
+  }
+
+  get isClosed(): boolean {
+    return this.#end.signal.aborted;
+  }
+
+  /** Whether there is something to answer from at once. */
+  get isSettled(): boolean {
+    return this.#toldAt !== undefined && (this.#asking === undefined || this.cache.callable().length > 0);
+  }
+
+  /** It was used now. */
+  touch(): void {
+    this.#usedAt = this.#parts.clock.monotonic();
+  }
+
+  /**
+   * Resolves when there is something to answer from: at once but for the first time. Rejects where the first reading fails;
+   * the next call tries again.
+   */
+  async ready(): Promise<void> {
+    this.touch();
+    if (this.#toldAt === undefined) {
+      this.#beginning ??= this.#begin();
+      await this.#beginning;
+    }
+    // None may be called, but some are in error: the registry may know better.
+    if (this.#asking !== undefined && this.cache.callable().length === 0) await this.#asking;
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.#isLive = false;
+    this.#forget?.cancel();
+    this.#end.abort(new DOMException('This name is not followed any more', 'AbortError'));
+  }
+
+  async #begin(): Promise<string> {
+    try {
+      const cursor = await this.#readAll('');
+      void this.#follow(cursor);
+      return cursor;
+    } finally {
+      this.#beginning = undefined;
+    }
+  }
+
+  async #follow(first: string): Promise<void> {
+    const { clock, settings, onEvent } = this.#parts;
+    const { signal } = this.#end;
+    let cursor = first;
+    for (let failures = 0; !this.isClosed; ) {
+      try {
+        cursor = await this.#next(cursor);
+        failures = 0;
+        if (!this.cache.isWatched && clock.monotonic() - this.#usedAt > settings.idleMs) this.close();
+      } catch (error) {
+        this.#isLive = false;
+        if (this.isClosed) return;
+        failures += 1;
+        // Links tells when no registry answers.
+        if (!isAway(error)) onEvent({ type: 'problem', what: `"${this.name}" could not be followed`, error });
+        await pause(backoffMs(failures, LONGEST_PAUSE_MS, clock), clock, signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Waits for what comes after a cursor. Answers where to go on. */
+  async #next(cursor: string): Promise<string> {
+    const { clock, settings, timeoutMs } = this.#parts;
+    // After an absence the first answer comes at once, so that it is known that changes are being told again.
+    const pollMs = this.#isLive ? settings.pollMs : 0;
+    const began = clock.monotonic();
+    const wait = { isWait: true, timeoutMs: pollMs + timeoutMs };
+    const answer = await this.#call('wait_for_change', [cursor, pollMs / 1_000, this.name], wait);
+    if (answer.reset) return this.#readAll(answer.cursor);
+    if (answer.changes.length > 0) {
+      this.cache.apply(
+        answer.changes.map(({ kind, instance }) => ({
+          kind: kind as NameChange['kind'],
+          instance: instanceFrom(instance as unknown as { [member: string]: XmlRpcValue }),
+        })),
+      );
+    } else if (clock.monotonic() - began < pollMs / 2) {
+      // A registry that does not wait, since it stops perhaps, is not asked in a tight loop.
+      await pause(backoffMs(1, LONGEST_PAUSE_MS, clock), clock, this.#end.signal);
+    }
+    this.#told();
+    return answer.cursor;
+  }
+
+  /** Reads all instances, so that they are at least as new as the cursor it answers. */
+  async #readAll(given: string): Promise<string> {
+    const cursor = given === '' ? (await this.#call('wait_for_change', ['', 0, this.name])).cursor : given;
+    const found: Instance[] = [];
+    for (;;) {
+      const options = { sort: { id: 1 }, limit: PAGE, skip: found.length };
+      const page = await this.#call('find', [{ name: this.name }, options]);
+      for (const struct of page) {
+        found.push(instanceFrom(struct as unknown as { [member: string]: XmlRpcValue }));
+      }
+      if (page.length < PAGE) break;
+    }
+    const { clock, settings } = this.#parts;
+    this.cache.replace(found, settings.rememberMs > 0);
+    this.#forget?.cancel();
+    if (this.cache.hasMissing) {
+      this.#forget = clock.setTimer(settings.rememberMs, () => this.cache.dropMissing());
+    }
+    this.#told();
+    return cursor;
+  }
+
+  #told(): void {
+    this.#toldAt = this.#parts.clock.monotonic();
+    this.#isLive = true;
+    if (this.cache.hasSilent) this.#asking ??= this.#askWhoIsStale();
+    else this.cache.markStale(NOBODY);
+  }
+
+  /** In mass silence the registry answers those that fell silent in it too; no change tells that it began or ended. */
+  async #askWhoIsStale(): Promise<void> {
+    const { clock } = this.#parts;
+    try {
+      const ms = this.cache.callable().length === 0 ? 0 : STALE_AFTER_MS * (0.5 + clock.random());
+      await pause(ms, clock, this.#end.signal);
+      const found = await this.#call('lookup', [this.name]);
+      this.cache.markStale(
+        new Set(found.flatMap(({ instance, stale }) => (stale === true ? [instance] : []))),
+      );
+    } catch {
+      // Asked again when the next wait ends.
+    } finally {
+      this.#asking = undefined;
+    }
+  }
+
+  async #call<Name extends MethodName>(
+    method: Name,
+    params: ParamsOf<Name>,
+    options: { isWait?: boolean; timeoutMs?: number } = {},
+  ): Promise<AnswerOf<Name>> {
+    const { signal } = this.#end;
+    const answer = await this.#parts.calls.call(method, params as unknown as readonly XmlRpcValue[], {
+      ...options,
+      signal,
+      isBackground: true,
+    });
+    return answer.value as AnswerOf<Name>;
+  }
+}
+
+const NOBODY: ReadonlySet<string> = new Set();

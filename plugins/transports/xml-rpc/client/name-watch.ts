@@ -1,0 +1,112 @@
+import type { Instance } from './instance.js';
+import type { NameCache, NameChange } from './name-cache.js';
+import { allowMany } from './until-aborted.js';
+
+const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** Where changes come from, and what is to be let go of in the end. */
+export interface WatchSource {
+  /** Resolves when the cache has been filled for the first time. */
+  ready(): Promise<void>;
+  readonly cache: NameCache;
+  readonly signals: readonly (AbortSignal | undefined)[];
+  onEnd(): void;
+}
+
+/**
+ * The changes of one name, for `for await`: at first what is there, as `registered`. It keeps no queue: a consumer that is
+ * slow is told of each instance what it has become since, once. Ends with the loop, by `return` and by its signals.
+ */
+export class NameWatch implements AsyncIterableIterator<NameChange> {
+  readonly #source: WatchSource;
+  /** What was told of each instance. */
+  readonly #told = new Map<string, Instance>();
+  readonly #touched = new Set<string>();
+  readonly #unsubscribe: () => void;
+  #isOpen = true;
+  #isReady = false;
+  #wake: () => void = () => {};
+  /** Those who ask wait in line: no two are given the same change. */
+  #lastTurn: Promise<unknown> = Promise.resolve();
+  readonly #onAbort = () => this.#close();
+
+  constructor(source: WatchSource) {
+    this.#source = source;
+    for (const key of source.cache.keys()) this.#touched.add(key);
+    this.#unsubscribe = source.cache.subscribe((touched) => {
+      for (const key of touched) this.#touched.add(key);
+      this.#wake();
+    });
+    for (const signal of source.signals) {
+      if (signal?.aborted) this.#close();
+      else if (signal !== undefined) allowMany(signal).addEventListener('abort', this.#onAbort);
+    }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<NameChange, undefined>> {
+    const turn = this.#lastTurn.then(() => this.#next());
+    this.#lastTurn = turn.catch(() => {});
+    return turn;
+  }
+
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#close();
+    return Promise.resolve(END);
+  }
+
+  async #next(): Promise<IteratorResult<NameChange, undefined>> {
+    if (this.#isOpen && !this.#isReady) {
+      try {
+        await this.#source.ready();
+        this.#isReady = true;
+      } catch (error) {
+        const wasOpen = this.#isOpen;
+        this.#close();
+        if (wasOpen) throw error;
+      }
+    }
+    while (this.#isOpen) {
+      const change = this.#change();
+      if (change !== undefined) return { done: false, value: change };
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return END;
+  }
+
+  #change(): NameChange | undefined {
+    for (const key of this.#touched) {
+      this.#touched.delete(key);
+      const before = this.#told.get(key);
+      const now = this.#source.cache.get(key);
+      if (now === undefined) {
+        this.#told.delete(key);
+        if (before !== undefined) return { kind: 'unregistered', instance: before };
+      } else {
+        this.#told.set(key, now);
+        if (before === undefined) return { kind: 'registered', instance: now };
+        if (!isSame(before, now)) return { kind: 'changed', instance: now };
+      }
+    }
+    return undefined;
+  }
+
+  #close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#unsubscribe();
+    for (const signal of this.#source.signals) signal?.removeEventListener('abort', this.#onAbort);
+    this.#source.onEnd();
+    this.#wake();
+  }
+}
+
+/** Read anew, an instance is another object that says the same. Its id is another where another registry has it. */
+function isSame(a: Instance, b: Instance): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
