@@ -81,7 +81,7 @@ export const FAULT_CODE_OF_ERROR: Readonly<Record<ErrorCode, number>> = {
 
 /** An XML-RPC fault: what a caller gets instead of an answer, an integer and a line of text. */
 export class XmlRpcFault extends Error {
-  override readonly name = 'XmlRpcFault';
+  override readonly name: string = 'XmlRpcFault';
   readonly faultCode: number;
 
   constructor(faultCode: number, message: string, options?: { cause?: unknown }) {

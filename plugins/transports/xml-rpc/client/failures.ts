@@ -12,6 +12,7 @@ const NAMES = new Map<number, FaultName>([
 
 /** The registry answered a call with a fault. */
 export class RegistryFault extends XmlRpcFault {
+  override readonly name = 'RegistryFault';
   /** Its name in docs/errors.md, as `code` of a RegistryError is; undefined for a code that is not Rollcall's. */
   readonly code: FaultName | undefined;
 

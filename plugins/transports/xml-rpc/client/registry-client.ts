@@ -59,6 +59,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A name that is none of the door's own: those are held to their types. */
+type OfPlugin<Name extends string> = Name extends MethodName ? never : Name;
+
 const DEFAULT_URL = 'http://127.0.0.1:8800';
 const LONGEST_WAIT_MS = 300_000;
 
@@ -193,9 +196,9 @@ export class RegistryClient {
 
   /** Calls a method of the registry: docs/xml-rpc.md has them. Those of plugins answer `unknown`. */
   call<Name extends MethodName>(method: Name, ...params: ParamsOf<Name>): Promise<AnswerOf<Name>>;
-  call(method: string, ...params: XmlRpcValue[]): Promise<unknown>;
+  call<Name extends string>(method: OfPlugin<Name>, ...params: XmlRpcValue[]): Promise<unknown>;
   call(method: string, ...params: XmlRpcValue[]): Promise<unknown> {
-    return this.callWith({}, method, ...params);
+    return this.callWith<string>({}, method, ...params);
   }
 
   /** As `call`, with options of the call. */
@@ -204,7 +207,11 @@ export class RegistryClient {
     method: Name,
     ...params: ParamsOf<Name>
   ): Promise<AnswerOf<Name>>;
-  callWith(options: CallOptions, method: string, ...params: XmlRpcValue[]): Promise<unknown>;
+  callWith<Name extends string>(
+    options: CallOptions,
+    method: OfPlugin<Name>,
+    ...params: XmlRpcValue[]
+  ): Promise<unknown>;
   callWith(options: CallOptions, method: string, ...params: XmlRpcValue[]): Promise<unknown> {
     const { timeoutMs = this.#settings.timeoutMs, signal } = options;
     return this.#call(method as MethodName, params as never, { timeoutMs, signal, isWait: false });
