@@ -69,7 +69,7 @@ export class Links implements Calls {
   ): Promise<Answer> {
     const body = written(method, params);
     const { timeoutMs } = this.#options;
-    const errors: Error[] = [];
+    const errors: RegistryError[] = [];
     const first = this.#current;
     for (let tried = 0; tried < this.#links.length; tried++) {
       const at = (first + tried) % this.#links.length;
@@ -81,7 +81,7 @@ export class Links implements Calls {
         return { value, from: { link, session: link.session } };
       } catch (error) {
         if (!isAway(error)) throw error;
-        errors.push(error as Error);
+        errors.push(error instanceof RegistryError ? error : unreachable(link.address.url, 'it is stopping'));
       }
     }
     const lost = noneOf(errors);
@@ -138,11 +138,10 @@ function answerIn(body: Buffer, { address }: Link): XmlRpcValue {
   return answer.value as XmlRpcValue;
 }
 
-function noneOf(errors: readonly Error[]): RegistryError {
+/** One error for all addresses. */
+function noneOf(errors: readonly RegistryError[]): RegistryError {
   const [first] = errors;
-  if (errors.length === 1 && first instanceof RegistryError) return first;
-  const text = errors.map(messageOf).join(' ');
-  return new RegistryError('UNREACHABLE', errors.length === 1 ? text : `No registry answered. ${text}`, {
-    cause: errors.length === 1 ? first : new AggregateError(errors),
-  });
+  if (first !== undefined && errors.length === 1) return first;
+  const text = `No registry answered. ${errors.map(messageOf).join(' ')}`;
+  return new RegistryError('UNREACHABLE', text, { cause: new AggregateError(errors) });
 }

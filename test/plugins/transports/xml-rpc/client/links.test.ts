@@ -106,6 +106,7 @@ describe('a call', () => {
     [503, 'LIMIT_REACHED: try again', 'UNREACHABLE', /HTTP 503: LIMIT_REACHED: try again/],
     [403, 'HOST_NOT_ALLOWED: not this Host', 'HOST_NOT_ALLOWED', /refused: not this Host/],
     [413, 'REQUEST_TOO_LARGE: at most 1 byte', 'REQUEST_TOO_LARGE', /at most 1 byte/],
+    [200, writeFault(1010, 'The door closes'), 'UNREACHABLE', /at http.* did not answer: it is stopping/],
     [401, 'who are you', 'UNAUTHORIZED', /wants credentials: who are you/],
     [200, writeFault(1002, 'no'), 'REFUSED', /^no$/],
     [200, writeFault(-32700, 'what is this'), 'PARSE_ERROR', /^what is this$/],
