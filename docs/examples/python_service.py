@@ -75,7 +75,6 @@ class Lookup:
 
     def __init__(self, name):
         self.name, self.instances, self.told_at = name, {}, None
-        self.first = threading.Event()
         threading.Thread(target=self._follow, daemon=True).start()
 
     def _follow(self):
@@ -92,10 +91,13 @@ class Lookup:
                     else:
                         self.instances[one['id']] = one
                 cursor, wait_s, self.told_at = answer['cursor'], WAIT_S, time.monotonic()
-                self.first.set()
             except (*AWAY, xmlrpc.client.Fault) as error:
                 print(f'{self.name} is not followed: {error}', file=sys.stderr)
                 time.sleep(random.uniform(0.5, 2))
+
+    def age_s(self):
+        """How long ago the registry last told of it: at most WAIT_S, or no registry answers."""
+        return float('inf') if self.told_at is None else time.monotonic() - self.told_at
 
     def running(self):
         return [f"{one['host']}:{one['port']}" for one in list(self.instances.values()) if one['status'] == 1]
@@ -106,6 +108,7 @@ class Hello(http.server.BaseHTTPRequestHandler):
         body = ('\n'.join(peers.running()) + '\n').encode()
         self.send_response(200)
         self.send_header('Content-Length', str(len(body)))
+        self.send_header('X-Age', f'{peers.age_s():.0f}')
         self.end_headers()
         self.wfile.write(body)
 

@@ -95,6 +95,11 @@ describe('a program that registered is unregistered', () => {
     ['when it closes its registration', 'await me.close();', [0, null]],
     ['when it closes its client', 'await reg.close();', [0, null]],
     ['when it calls process.exit', 'process.exit(3);', [3, null]],
+    [
+      'when it calls process.exit, also with several',
+      "await reg.register('payments', { port: 9001 }); process.exit(3);",
+      [3, null],
+    ],
     ['when it throws what nobody catches', "queueMicrotask(() => { throw new Error('bug'); });", [1, null]],
     [
       'when it listens to SIGTERM itself and then exits',

@@ -122,6 +122,21 @@ describe('a program with a registry', () => {
     expect(isAnswered).toBe(true);
   });
 
+  test('is shown those that all fell silent at once, as stale, and none of them when they speak again', async () => {
+    const { services, doors } = await registryHere();
+    const { reg } = client(doors[0]?.url ?? '');
+    const ports = [1, 2, 3, 4, 5, 6];
+    for (const port of ports)
+      await services.register({ name: 'payments', host: '10.0.0.1', port, ttlMs: 1_000 });
+    const all = ports.map((port) => `10.0.0.1:${port}`);
+    expect(await addresses(reg)).toEqual(all);
+    const stale = all.map((address) => `${address} stale`);
+    await expect.poll(async () => (await addresses(reg)).sort(), WAIT).toEqual(stale);
+    expect((await reg.choose('payments')).isStale).toBe(true);
+    services.heartbeat('payments');
+    await expect.poll(async () => (await addresses(reg)).sort(), WAIT).toEqual(all);
+  });
+
   test('watches a service from what is there to what becomes of it', async () => {
     const { services, doors } = await registryHere();
     const { reg } = client(doors[0]?.url ?? '');
@@ -176,6 +191,9 @@ describe('a program with a registry', () => {
     await expect(reg.call('no_such_method')).rejects.toMatchObject({
       code: 'METHOD_NOT_FOUND',
       faultCode: -32601,
+    });
+    await expect(reg.callWith({ timeoutMs: 60_000 }, 'wait_for_change', 'old', 60)).resolves.toMatchObject({
+      reset: true,
     });
     await expect(reg.call('lookup', '')).resolves.toEqual([]);
     await expect(reg.call('find', { $nonsense: 1 })).rejects.toMatchObject({ code: 'INVALID_QUERY' });

@@ -142,10 +142,12 @@ export class FakeRegistry implements Calls {
       case 'unregister':
         return this.remove(name, this.#instances.find((one) => one.id === second)?.instance as string);
       case 'find': {
-        const { limit, skip } = second as { limit: number; skip: number };
+        const { name: wanted, id } = name as unknown as { name: string; id: { $gt: number } };
+        const { limit } = second as { limit: number };
         return this.#instances
-          .filter((one) => one.name === (name as unknown as Struct).name)
-          .slice(skip, skip + limit);
+          .filter((one) => one.name === wanted && Number(one.id) > id.$gt)
+          .sort((a, b) => Number(a.id) - Number(b.id))
+          .slice(0, limit);
       }
       case 'lookup':
         return this.#instances

@@ -111,8 +111,10 @@ export class Link {
       .flat()
       .find((one) => one?.writable);
     if (socket === undefined) return false;
-    const lines = Object.entries({ ...this.#headers(body), Connection: 'close' });
-    const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    // Others may follow on the same connection, so it is not said to be the last.
+    const head = Object.entries(this.#headers(body))
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('');
     socket.write(`POST ${this.address.path} HTTP/1.1\r\n${head}\r\n${body}`);
     return true;
   }

@@ -157,13 +157,15 @@ export class NameFeed {
   async #readAll(given: string): Promise<string> {
     const cursor = given === '' ? (await this.#call('wait_for_change', ['', 0, this.name])).cursor : given;
     const found: Instance[] = [];
-    for (;;) {
-      const options = { sort: { id: 1 }, limit: PAGE, skip: found.length };
-      const page = await this.#call('find', [{ name: this.name }, options]);
+    for (let last = 0; ; ) {
+      // By ids, not by how many were read: one that goes between two pages would hide another, for good.
+      const query = { name: this.name, id: { $gt: last } };
+      const page = await this.#call('find', [query, { sort: { id: 1 }, limit: PAGE }]);
       for (const struct of page) {
         found.push(instanceFrom(struct as unknown as { [member: string]: XmlRpcValue }));
       }
       if (page.length < PAGE) break;
+      last = found.at(-1)?.id ?? 0;
     }
     const { clock, settings } = this.#parts;
     this.cache.replace(found, settings.rememberMs > 0);

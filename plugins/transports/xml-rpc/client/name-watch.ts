@@ -10,7 +10,8 @@ export interface WatchSource {
   ready(): Promise<void>;
   readonly cache: NameCache;
   readonly signals: readonly (AbortSignal | undefined)[];
-  onEnd(): void;
+  /** Called when the first change is asked for; what it answers is called in the end. */
+  onBegin(): () => void;
 }
 
 /**
@@ -22,25 +23,15 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
   /** What was told of each instance. */
   readonly #told = new Map<string, Instance>();
   readonly #touched = new Set<string>();
-  readonly #unsubscribe: () => void;
+  /** What is to be undone in the end; nothing is done before the first change is asked for. */
+  #undo: (() => void)[] | undefined;
   #isOpen = true;
-  #isReady = false;
   #wake: () => void = () => {};
   /** Those who ask wait in line: no two are given the same change. */
   #lastTurn: Promise<unknown> = Promise.resolve();
-  readonly #onAbort = () => this.#close();
 
   constructor(source: WatchSource) {
     this.#source = source;
-    for (const key of source.cache.keys()) this.#touched.add(key);
-    this.#unsubscribe = source.cache.subscribe((touched) => {
-      for (const key of touched) this.#touched.add(key);
-      this.#wake();
-    });
-    for (const signal of source.signals) {
-      if (signal?.aborted) this.#close();
-      else if (signal !== undefined) allowMany(signal).addEventListener('abort', this.#onAbort);
-    }
   }
 
   [Symbol.asyncIterator](): this {
@@ -59,16 +50,7 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
   }
 
   async #next(): Promise<IteratorResult<NameChange, undefined>> {
-    if (this.#isOpen && !this.#isReady) {
-      try {
-        await this.#source.ready();
-        this.#isReady = true;
-      } catch (error) {
-        const wasOpen = this.#isOpen;
-        this.#close();
-        if (wasOpen) throw error;
-      }
-    }
+    if (this.#isOpen && this.#undo === undefined) await this.#begin();
     while (this.#isOpen) {
       const change = this.#change();
       if (change !== undefined) return { done: false, value: change };
@@ -77,6 +59,33 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
       });
     }
     return END;
+  }
+
+  async #begin(): Promise<void> {
+    const { cache, signals, onBegin } = this.#source;
+    const onAbort = () => this.#close();
+    this.#undo = [
+      onBegin(),
+      cache.subscribe((touched) => {
+        for (const key of touched) this.#touched.add(key);
+        this.#wake();
+      }),
+      () => {
+        for (const signal of signals) signal?.removeEventListener('abort', onAbort);
+      },
+    ];
+    for (const signal of signals) {
+      if (signal?.aborted) this.#close();
+      else if (signal !== undefined) allowMany(signal).addEventListener('abort', onAbort);
+    }
+    try {
+      await this.#source.ready();
+      for (const key of cache.keys()) this.#touched.add(key);
+    } catch (error) {
+      const wasOpen = this.#isOpen;
+      this.#close();
+      if (wasOpen) throw error;
+    }
   }
 
   #change(): NameChange | undefined {
@@ -97,11 +106,8 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
   }
 
   #close(): void {
-    if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#unsubscribe();
-    for (const signal of this.#source.signals) signal?.removeEventListener('abort', this.#onAbort);
-    this.#source.onEnd();
+    for (const undo of this.#undo?.splice(0) ?? []) undo();
     this.#wake();
   }
 }

@@ -73,6 +73,10 @@ export class Registration {
       }
     }
     registration.#keep();
+    if (signal?.aborted) {
+      await registration.close();
+      throw signal.reason;
+    }
     return registration;
   }
 

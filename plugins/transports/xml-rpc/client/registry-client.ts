@@ -54,7 +54,7 @@ export interface ResolveOptions extends ChooseOptions {
 }
 
 export interface CallOptions {
-  /** Instead of the client's, and with whatever the method itself waits. */
+  /** Instead of the client's and what the method itself waits. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -63,6 +63,8 @@ export interface CallOptions {
 type OfPlugin<Name extends string> = Name extends MethodName ? never : Name;
 
 const DEFAULT_URL = 'http://127.0.0.1:8800';
+/** The registry's own. */
+const DEFAULT_WAIT_MS = 30_000;
 const LONGEST_WAIT_MS = 300_000;
 
 /**
@@ -151,16 +153,11 @@ export class RegistryClient {
   /** As `choose`; where there is none, the registry is asked to start one, and it is waited for. NO_INSTANCE after that. */
   async resolve(name: string, options: ResolveOptions = {}): Promise<Instance> {
     known('resolve', options, ['by', 'where', 'waitMs', 'signal']);
-    const waitMs = number('waitMs', options.waitMs, 30_000, [0, LONGEST_WAIT_MS]);
+    const waitMs = number('waitMs', options.waitMs, DEFAULT_WAIT_MS, [0, LONGEST_WAIT_MS]);
     const chosen = await this.#choose(name, options);
     if (chosen !== undefined) return chosen;
-    const { signal } = options;
-    const struct = await this.#call('resolve', [name, waitMs / 1_000], {
-      signal,
-      timeoutMs: waitMs + this.#settings.timeoutMs,
-      isWait: true,
-    });
-    return toInstance(struct);
+    const call = options.signal === undefined ? {} : { signal: options.signal };
+    return toInstance(await this.callWith(call, 'resolve', name, waitMs / 1_000));
   }
 
   /** A call to an instance failed: `choose` by `least-recently-failed` then takes others first. */
@@ -185,7 +182,7 @@ export class RegistryClient {
       cache: feed.cache,
       signals: [this.#end.signal, options.signal],
       ready: () => feed.ready(),
-      onEnd: this.#hold.take(),
+      onBegin: () => this.#hold.take(),
     });
   }
 
@@ -213,8 +210,9 @@ export class RegistryClient {
     ...params: XmlRpcValue[]
   ): Promise<unknown>;
   callWith(options: CallOptions, method: string, ...params: XmlRpcValue[]): Promise<unknown> {
-    const { timeoutMs = this.#settings.timeoutMs, signal } = options;
-    return this.#call(method as MethodName, params as never, { timeoutMs, signal, isWait: false });
+    const waitMs = waitOf(method, params);
+    const { timeoutMs = this.#settings.timeoutMs + waitMs, signal } = options;
+    return this.#call(method as MethodName, params as never, { timeoutMs, signal, isWait: waitMs > 0 });
   }
 
   /** Unregisters what this client registered, ends its watches and cuts its connections. Never rejects. */
@@ -269,6 +267,13 @@ export class RegistryClient {
   #run<T>(run: (signal: AbortSignal) => Promise<T>, given: AbortSignal | undefined): Promise<T> {
     return this.#hold.during(() => untilAborted(run, [this.#end.signal, given]));
   }
+}
+
+/** How long a call is to wait for its answer, in milliseconds. */
+function waitOf(method: string, params: readonly XmlRpcValue[]): number {
+  if (method !== 'resolve' && method !== 'wait_for_change') return 0;
+  const seconds = Number(params[1] ?? DEFAULT_WAIT_MS / 1_000);
+  return seconds > 0 ? Math.min(seconds * 1_000, LONGEST_WAIT_MS) : 0;
 }
 
 function toInstance(struct: object): Instance {

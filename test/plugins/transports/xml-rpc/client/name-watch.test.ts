@@ -22,7 +22,7 @@ function setUp() {
       cache: feed.cache,
       signals: [signal],
       ready: () => feed.ready(),
-      onEnd: () => {
+      onBegin: () => () => {
         ended += 1;
       },
     });
@@ -108,10 +108,13 @@ test('a watch ends with its loop, with return and with its signal, and lets go o
   expect(await changes.next()).toEqual({ done: true, value: undefined });
   expect(await watch(controller.signal).next()).toEqual({ done: true, value: undefined });
 
+  expect(ended()).toBe(3);
   const returned = watch();
   await returned.return();
   expect(await returned.next()).toEqual({ done: true, value: undefined });
-  expect([ended(), feed.cache.isWatched]).toEqual([4, false]);
+  watch();
+  // Those of which nothing was asked had taken nothing.
+  expect([ended(), feed.cache.isWatched]).toEqual([3, false]);
 });
 
 test('a watch that can not begin says why', async () => {
