@@ -92,6 +92,11 @@ describe('a program that registered is unregistered', () => {
 
   test.each([
     ['when it has nothing left to do: the registration does not keep it alive', '', [0, null]],
+    [
+      'when it has nothing left to do, though it follows names',
+      "await reg.lookup('payments'); await reg.choose('payments');",
+      [0, null],
+    ],
     ['when it closes its registration', 'await me.close();', [0, null]],
     ['when it closes its client', 'await reg.close();', [0, null]],
     ['when it calls process.exit', 'process.exit(3);', [3, null]],

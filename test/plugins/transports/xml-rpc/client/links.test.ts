@@ -272,6 +272,20 @@ describe('who answered', () => {
     expect(calls.isSame(again.from)).toBe(true);
   });
 
+  test('is not known any more once a call has hung, though another connection is open', async () => {
+    let isHanging = false;
+    const server = createServer((request, response) => (isHanging ? undefined : echo(request, response)));
+    const { clock, links: calls } = links(await listen(server));
+    const { from } = await calls.call('echo', [], { isWait: true });
+    isHanging = true;
+    const call = calls.call('echo', []);
+    call.catch(() => {});
+    await once(server, 'request');
+    await clock.advanceAsync(5_000);
+    await expect(call).rejects.toThrow('within 5000 ms');
+    expect(calls.isSame(from)).toBe(false);
+  });
+
   test('can be told a last word, which leaves before the call returns', async () => {
     const heard: string[] = [];
     const server = createServer(async (request, response) => {

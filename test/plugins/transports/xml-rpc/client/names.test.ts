@@ -5,6 +5,7 @@ import type { NameFeed } from '../../../../../plugins/transports/xml-rpc/client/
 import { Names } from '../../../../../plugins/transports/xml-rpc/client/names.js';
 import { FakeClock } from '../../../../support/fake-clock.js';
 import { FakeRegistry } from '../../../../support/fake-registry.js';
+import { gate } from '../../../../support/gate.js';
 
 const SECOND = 1_000;
 
@@ -118,8 +119,17 @@ describe('a name that is followed', () => {
     const feed = await follow();
     registry.stale.add('one');
     registry.put('payments', 'one', { status: -1, reason: 'no heartbeat' });
+    const call = registry.call.bind(registry);
+    const { promise: answered, open: answer } = gate();
+    registry.call = async (...args) => {
+      if (args[0] === 'lookup') await answered;
+      return call(...args);
+    };
     await clock.advanceAsync(0);
-    await feed.ready();
+    expect(feed.isSettled).toBe(false);
+    const ready = feed.ready();
+    answer();
+    await ready;
     expect(shown(feed)).toEqual(['one (stale)']);
     // It ends, which no change tells.
     registry.stale.clear();

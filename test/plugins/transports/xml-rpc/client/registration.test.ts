@@ -104,6 +104,31 @@ describe('a registration', () => {
     expect(registry.instances.map(({ instance }) => instance)).toEqual(['other']);
   });
 
+  test('is made again where the answer to its heartbeat comes from another process', async () => {
+    const { clock, registry, register } = setUp();
+    await register();
+    const call = registry.call.bind(registry);
+    registry.call = (method, ...rest) => {
+      if (method === 'heartbeat' && registry.methods().at(-1) === 'register') {
+        registry.restart();
+        registry.put('payments', 'other');
+      }
+      return call(method, ...rest);
+    };
+    await clock.advanceAsync(6 * SECOND);
+    expect(registry.methods()).toEqual(['register', 'heartbeat', 'register']);
+    expect(registry.instances).toHaveLength(2);
+  });
+
+  test('closed after a restart it takes no other instance with it that has its id now', async () => {
+    const { registry, register } = setUp();
+    const me = await register();
+    registry.restart();
+    registry.put('payments', 'other');
+    await me.close();
+    expect(registry.instances.map(({ instance }) => instance)).toEqual(['other']);
+  });
+
   test('is made again soon after the registry is back, and tried ever less often while it is away', async () => {
     const { clock, registry, register } = setUp();
     const me = await register({ ttlMs: 60_000 });
