@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
+import xmlrpc from 'xmlrpc';
 import {
   type AccessRequest,
   createRegistry,
@@ -10,9 +12,7 @@ import {
   type Registry,
   type RegistryPlugin,
   silentLogger,
-  systemClock,
 } from '../../../../core/index.js';
-import { createCaller } from '../../../../plugins/transports/xml-rpc/client/caller.js';
 import xmlRpc from '../../../../plugins/transports/xml-rpc/index.js';
 import type { ChangesStruct } from '../../../../plugins/transports/xml-rpc/methods/types.js';
 import { needs } from '../../../support/needs.js';
@@ -37,7 +37,9 @@ async function start(...plugins: RegistryPlugin[]) {
   registries.push(registry);
   await registry.start();
   const url = registry.doors[0]?.url ?? '';
-  const { call } = createCaller(url, { clock: systemClock, timeoutMs: 60_000 });
+  const client = xmlrpc.createClient({ url: `${url}/RPC2` });
+  const call = (method: string, ...params: unknown[]): Promise<unknown> =>
+    promisify(client.methodCall.bind(client))(method, params);
   return {
     registry,
     url,
