@@ -64,6 +64,11 @@ export class ListWriter {
     this.#writer.value(item, 1);
   }
 
+  /** The same for an item that is a whole `<value>` already. */
+  addXml(xml: string): void {
+    this.#writer.xml(xml);
+  }
+
   end(): EncodedValue {
     return new EncodedValue(this.#writer.end('</data></array></value>'));
   }
@@ -132,6 +137,11 @@ class Writer {
     if (this.out.length > this.maxLength) throw this.tooLong(this.maxLength);
   }
 
+  xml(xml: string): void {
+    this.out += xml;
+    this.check();
+  }
+
   value(value: Answer, depth: number): void {
     this.check();
     switch (typeof value) {
@@ -139,10 +149,7 @@ class Writer {
         this.out += `<value><string>${escaped(value)}</string></value>`;
         return;
       case 'number':
-        this.out +=
-          value === (value | 0)
-            ? `<value><int>${value}</int></value>`
-            : `<value><double>${decimal(value)}</double></value>`;
+        this.out += `<value>${numberXml(value)}</value>`;
         return;
       case 'boolean':
         this.out += value ? '<value><boolean>1</boolean></value>' : '<value><boolean>0</boolean></value>';
@@ -163,7 +170,7 @@ class Writer {
     if (value === null) {
       this.out += '<value><nil/></value>';
     } else if (value instanceof Date) {
-      this.out += `<value><dateTime.iso8601>${dateTime(value)}</dateTime.iso8601></value>`;
+      this.out += `<value><dateTime.iso8601>${dateTime(value.getTime())}</dateTime.iso8601></value>`;
     } else if (value instanceof Uint8Array) {
       this.out += `<value><base64>${base64(value)}</base64></value>`;
     } else if (value instanceof EncodedValue) {
@@ -216,8 +223,14 @@ class Writer {
   }
 }
 
-function escaped(text: string): string {
+/** Text as it may stand between tags. */
+export function escaped(text: string): string {
   return SPECIAL.test(text) ? text.replace(REPLACED, (found) => REPLACEMENTS[found] ?? '\ufffd') : text;
+}
+
+/** An integer of 32 bits as `<int>`, any other number as `<double>`. */
+export function numberXml(value: number): string {
+  return value === (value | 0) ? `<int>${value}</int>` : `<double>${decimal(value)}</double>`;
 }
 
 /** The shortest decimal that reads back as the same number, the exponent that JavaScript may write resolved. */
@@ -235,11 +248,23 @@ function decimal(value: number): string {
     : `${sign}${digits}${'0'.repeat(exponent + 1 - digits.length)}`;
 }
 
-/** `20250131T23:59:59`, the form that every client reads. */
-function dateTime(date: Date): string {
-  const year = date.getUTCFullYear();
-  if (!(year >= 0 && year <= 9999)) throw unsayable('a date outside the years 0 to 9999');
-  return date.toISOString().slice(0, 19).replaceAll('-', '');
+let lastSecond = Number.NaN;
+let lastDateTime = '';
+
+/**
+ * A time in milliseconds since 1970 as `20250131T23:59:59` in UTC, the form that every client reads. Times that are told
+ * together are often of the same second.
+ */
+export function dateTime(time: number): string {
+  const second = Math.floor(time / 1000);
+  if (second !== lastSecond) {
+    const date = new Date(time);
+    const year = date.getUTCFullYear();
+    if (!(year >= 0 && year <= 9999)) throw unsayable('a date outside the years 0 to 9999');
+    lastDateTime = date.toISOString().slice(0, 19).replaceAll('-', '');
+    lastSecond = second;
+  }
+  return lastDateTime;
 }
 
 function base64(bytes: Uint8Array): string {

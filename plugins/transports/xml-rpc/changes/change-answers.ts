@@ -1,7 +1,7 @@
 import type { PluginApi, RecordChange, ServiceRecord } from '../../../../core/index.js';
-import { instanceStruct } from '../methods/instance-struct.js';
+import { instanceXml } from '../methods/instance-xml.js';
 import type { ChangeStruct, ChangesStruct } from '../methods/types.js';
-import type { PreparedAnswer } from '../values.js';
+import { EncodedValue, type PreparedAnswer } from '../values.js';
 import { prepareAnswer } from '../writer.js';
 
 /** One answer holds at most so many changes, */
@@ -90,7 +90,7 @@ function writeChanges(changes: readonly RecordChange[]): readonly PreparedAnswer
   const written: PreparedAnswer[] = [];
   let length = 0;
   for (const { kind, record } of last.values()) {
-    const answer = prepareAnswer({ kind, instance: { ...instanceStruct(record) } });
+    const answer = prepareAnswer({ kind, instance: new EncodedValue(instanceXml(record)) });
     length += answer.xml.length;
     if (length > MOST_LENGTH) return undefined;
     written.push(answer);

@@ -10,7 +10,11 @@ import {
   statusOfCode,
 } from '../../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
+import type { XmlRpcValue } from '../values.js';
 import type { RegisterDetails } from './types.js';
+
+/** A query as callers send it. */
+export type SentQuery = { readonly [member: string]: XmlRpcValue };
 
 /** What `register`'s fifth parameter may say; what its members may hold, the registry's own schema knows. */
 const detailsSchema = z.strictObject({

@@ -4,8 +4,8 @@ import { FAULT_CODES, XmlRpcFault } from '../faults.js';
 import type { LongRead } from '../turns.js';
 import type { EncodedValue } from '../values.js';
 import { ListWriter, type WriterLimits } from '../writer.js';
-import { instanceStruct } from './instance-struct.js';
-import { type SentQuery, safeQuery } from './query.js';
+import type { SentQuery } from './arguments.js';
+import { instanceXml } from './instance-xml.js';
 import type { FindOptions } from './types.js';
 
 const FIND_LIMIT = 10_000;
@@ -35,16 +35,16 @@ export function* find(
     const sorted = yield* sortedRecords(services, query, sort);
     let written = 0;
     for (const record of sorted.slice(skip, skip + limit)) {
-      list.add(instanceStruct(record));
+      list.addXml(instanceXml(record));
       if (++written % STRIDE === 0) yield;
     }
     return list.end();
   }
   let passed = 0;
-  for (const record of services.search(safeQuery(query), after)) {
+  for (const record of services.search(query, after)) {
     if (record === undefined) yield;
     else if (passed++ >= skip) {
-      list.add(instanceStruct(record));
+      list.addXml(instanceXml(record));
       if (passed - skip >= limit) break;
       if (passed % STRIDE === 0) yield;
     }
@@ -59,7 +59,7 @@ function* sortedRecords(
 ): LongRead<ServiceRecord[]> {
   const compare = services.comparison(sort as { [member: string]: 1 | -1 });
   const found: ServiceRecord[] = [];
-  for (const record of services.search(safeQuery(query))) {
+  for (const record of services.search(query)) {
     if (record === undefined) yield;
     else if (found.push(record) > SORT_LIMIT) {
       throw new RegistryError(

@@ -3,9 +3,9 @@ import type { LongRead } from '../turns.js';
 import type { EncodedValue } from '../values.js';
 import { ListWriter, type WriterLimits } from '../writer.js';
 import { answerTooLarge } from './answers.js';
-import { instanceStruct } from './instance-struct.js';
+import type { SentQuery } from './arguments.js';
+import { instanceXml } from './instance-xml.js';
 import { microRegEntry } from './microreg-entry.js';
-import type { SentQuery } from './query.js';
 
 /** How many instances are looked at between two places to pause: a query may be held against each. */
 const STRIDE = 100;
@@ -30,18 +30,18 @@ export function* lookupMany(
     if (isAskedFor?.(record) === false) continue;
     if (record.status === 'running') {
       isAnyRunning = true;
-      list.add(instanceStruct(record));
+      list.addXml(instanceXml(record));
     } else if (record.status === 'degraded') {
       if (!isAnyRunning) degraded.push(record);
     } else if (services.isStale(record)) stale.push(record);
   }
   for (const record of isAnyRunning ? [] : degraded) {
     if (++seen % STRIDE === 0) yield;
-    list.add(instanceStruct(record));
+    list.addXml(instanceXml(record));
   }
   for (const record of stale) {
     if (++seen % STRIDE === 0) yield;
-    list.add({ ...instanceStruct(record), stale: true });
+    list.addXml(instanceXml(record, true));
   }
   return list.end();
 }

@@ -1,13 +1,21 @@
 import { z } from 'zod';
-import { parseArgument, RegistryError, STATUS_CODES, serviceName } from '../../../../core/index.js';
+import {
+  parseArgument,
+  RegistryError,
+  type ServiceRecord,
+  STATUS_CODES,
+  serviceName,
+} from '../../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
+import { EncodedValue } from '../values.js';
+import { ListWriter } from '../writer.js';
 import { answerLimits } from './answers.js';
 import { whose } from './arguments.js';
 import type { Context } from './context.js';
 import { find } from './find.js';
-import { describedInstance, instanceStruct } from './instance-struct.js';
+import { describedInstance } from './instance-struct.js';
+import { instanceXml } from './instance-xml.js';
 import { listServices, lookupMany } from './long-reads.js';
-import { safeQuery } from './query.js';
 import type { OWN } from './table.js';
 import type { Runs } from './types.js';
 
@@ -41,15 +49,15 @@ export function createOwnRuns({
 
     list_services: (_, caller) => turns.run(listServices(services, limits), caller),
 
-    lookup([name, sent], caller) {
-      const query = sent && safeQuery(sent);
+    lookup([name, query], caller) {
       if (services.countOf(name) > LOOKED_UP_AT_ONCE) {
         return turns.run(lookupMany(services, name, query, limits), caller);
       }
       const { records, stale } = services.lookup(name, query);
-      const structs = records.map(instanceStruct);
-      for (const record of stale) structs.push({ ...instanceStruct(record), stale: true });
-      return structs;
+      const list = new ListWriter(limits);
+      for (const record of records) list.addXml(instanceXml(record));
+      for (const record of stale) list.addXml(instanceXml(record, true));
+      return list.end();
     },
 
     resolve([name, wait = 30], { signal }) {
@@ -60,10 +68,14 @@ export function createOwnRuns({
         );
       }
       const found = services.next(name);
-      if (found !== undefined) return instanceStruct(found);
+      if (found !== undefined) return encoded(found);
       // What can be no service is not asked for, nor waited for.
       parseArgument(demandSchema, { name });
-      return services.resolve(name, { waitMs: wait * 1_000, signal }).then(instanceStruct);
+      return services.resolve(name, { waitMs: wait * 1_000, signal }).then(encoded);
     },
   };
+}
+
+function encoded(record: ServiceRecord): EncodedValue {
+  return new EncodedValue(instanceXml(record));
 }
