@@ -15,6 +15,7 @@ export const LIMITS = {
   metaValue: 1_024,
   checks: 16,
   checkBytes: 4_096,
+  checkDepth: 56,
   ttlMs: { min: 1_000, max: 30 * 86_400_000 },
 } as const;
 
@@ -63,7 +64,7 @@ const givenAddress = z.strictObject({ host: plain(LIMITS.host), port });
 /** Copied by the schema, so that nothing of the caller's is kept; its depth is bounded before it is walked. */
 const checkSpec = z
   .custom<{ [option: string]: unknown }>(isSmallJson, {
-    error: `expected a check such as { kind: 'tcp' }, of at most ${LIMITS.checkBytes} characters of JSON`,
+    error: `expected a check such as { kind: 'tcp' }, of at most ${LIMITS.checkBytes} characters of JSON, ${LIMITS.checkDepth} levels deep`,
   })
   .pipe(z.object({ kind: plain(64) }).catchall(z.json()))
   .transform((check): CheckSpec => check);
@@ -73,11 +74,21 @@ function isSmallJson(value: unknown): boolean {
   try {
     const text = JSON.stringify(value);
     // zod would drop a member of this name in silence.
-    return text.length <= LIMITS.checkBytes && !text.includes('"__proto__":');
+    return (
+      text.length <= LIMITS.checkBytes &&
+      !text.includes('"__proto__":') &&
+      fitsDepth(value, LIMITS.checkDepth)
+    );
   } catch {
     // It is circular, far too deep, or holds a bigint.
     return false;
   }
+}
+
+/** Whether a value nests no deeper: what is answered within other values must still fit what a door can nest. */
+function fitsDepth(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => fitsDepth(member, levels - 1));
 }
 
 /** A value as a message shows it, never long. */

@@ -14,11 +14,9 @@ export interface Lookup {
 export const LONGEST_READ_MS = 1_000;
 
 const NONE: readonly ServiceRecord[] = Object.freeze([]);
-/** Records between two places to pause: few, since a query may be 20,000 values long and is held against each. */
+/** Records that are gone through without a pause: few, since a query may be 20,000 values long and is held against each. */
 const STRIDE = 100;
-/** A query that an index narrows to so few is answered without a pause. */
-const FEW = 1_000;
-/** One that it narrows to so few is answered from there, and put in order: more are sooner met on a walk by id. */
+/** A query that an index narrows to so few is answered from there, and put in order: more are sooner met on a walk by id. */
 const MANY = 50_000;
 
 /** What can be asked of the service records. All of it answers from memory, and copies no record. */
@@ -102,7 +100,7 @@ export abstract class ServiceReads {
    */
   *search(query: Query = {}, after = 0): Generator<ServiceRecord | undefined, void, void> {
     const { examined, index } = asRegistryError(() => this.records.explain(query));
-    if (examined <= FEW) {
+    if (examined <= STRIDE) {
       yield* this.find(query)
         .filter(({ id }) => id > after)
         .sort(byId);

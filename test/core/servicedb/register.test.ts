@@ -253,6 +253,7 @@ describe('a registration that is wrong', () => {
     ['a check without a kind', { checks: [{ port: 1 }] }, '"checks.0.kind"'],
     ['a check too large', { checks: [{ kind: 'x', text: long(LIMITS.checkBytes) }] }, '"checks.0"'],
     ['a check that is circular', { checks: [circular] }, '"checks.0"'],
+    ['a check too deep', { checks: [{ kind: 'x', deep: deep(LIMITS.checkDepth) }] }, '"checks.0"'],
     ['a check that is endlessly deep', { checks: [{ kind: 'x', abyss }] }, '"checks.0"'],
     ['a check that holds a function', { checks: [{ kind: 'x', run: () => 1 }] }, '"checks.0.run"'],
     ['an unknown key', { naem: 'x' }, 'unknown key "naem". Did you mean "name"?'],
@@ -277,7 +278,7 @@ describe('a registration that is wrong', () => {
         Array.from({ length: LIMITS.metaEntries }, (_, at) => [`k${at}`, long(LIMITS.metaValue)]),
       ),
       ttlMs: LIMITS.ttlMs.max,
-      checks: Array(LIMITS.checks).fill({ kind: 'tcp', deep: deep(50) }),
+      checks: Array(LIMITS.checks).fill({ kind: 'tcp', deep: deep(LIMITS.checkDepth - 1) }),
       weight: 65_535,
     });
     expect(services.instance(long(LIMITS.name), long(LIMITS.instance))).toBe(record);

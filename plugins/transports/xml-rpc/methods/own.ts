@@ -19,8 +19,9 @@ import { listServices, lookupMany } from './long-reads.js';
 import type { OWN } from './table.js';
 import type { Runs } from './types.js';
 
-/** A service with more instances is looked up in turns. */
+/** A service with more instances is looked up in turns; with a query, which costs more, one with more than the second. */
 const LOOKED_UP_AT_ONCE = 1_000;
+const QUERIED_AT_ONCE = 100;
 const LONGEST_WAIT_S = 300;
 const demandSchema = z.strictObject({ name: serviceName });
 
@@ -50,7 +51,7 @@ export function createOwnRuns({
     list_services: (_, caller) => turns.run(listServices(services, limits), caller),
 
     lookup([name, query], caller) {
-      if (services.countOf(name) > LOOKED_UP_AT_ONCE) {
+      if (services.countOf(name) > (query === undefined ? LOOKED_UP_AT_ONCE : QUERIED_AT_ONCE)) {
         return turns.run(lookupMany(services, name, query, limits), caller);
       }
       const { records, stale } = services.lookup(name, query);

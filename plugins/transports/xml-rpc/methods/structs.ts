@@ -71,7 +71,7 @@ export const STRUCTS = {
       checks: {
         type: 'struct[]',
         optional: true,
-        says: 'at most 16, each with a `kind` such as `tcp` and what that checker takes',
+        says: 'at most 16, each with a `kind` such as `tcp` and what that checker takes; 4096 characters as JSON, 56 levels deep',
       },
     },
   },

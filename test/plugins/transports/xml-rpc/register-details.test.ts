@@ -55,6 +55,7 @@ const MEMBERS: {
       [{ kind: 7 }],
       [{ kind: 'tcp', big: 'x'.repeat(5_000) }],
       [{ kind: 'tcp', at: new Date(0) }],
+      [{ kind: 'tcp', deep: JSON.parse(`${'['.repeat(56)}1${']'.repeat(56)}`) }],
       [{ kind: 'tcp', deep: JSON.parse('{"__proto__":1}') }],
       Array.from({ length: 17 }, () => ({ kind: 'tcp' })),
     ],
@@ -90,6 +91,17 @@ describe("register's details", () => {
       instance: '10.0.0.1:9000',
       tags: [],
     });
+  });
+
+  it('take checks as deep as they may be, which describe then answers', async () => {
+    const { call } = await makeXmlRpcDoor();
+    const check = { kind: 'tcp', deep: JSON.parse(`${'['.repeat(55)}1${']'.repeat(55)}`) };
+    const id = await call('register', 'echo', '10.0.0.1', 9000, 1, { checks: [check] });
+    expect(await call('describe', id)).toMatchObject({ checks: [{ kind: 'tcp', spec: check }] });
+    const within = [{ methodName: 'describe', params: [id as number] }];
+    expect(await call('system.multicall', within)).toMatchObject([
+      [{ checks: [{ kind: 'tcp', spec: check }] }],
+    ]);
   });
 
   it('take no other member, and name the nearest one', async () => {
