@@ -95,20 +95,19 @@ export abstract class ServiceReads {
   /**
    * The records that a query asks for, in the order of their ids, from the first one above `after`. Ids rise and are never
    * used again, so that who goes on after the last one he got misses none and gets none twice, whatever changes
-   * meanwhile. Between records it gives `undefined`: there, and only there, a caller may pause for as long as he likes.
-   * INVALID_QUERY, at the first step.
+   * meanwhile. It may be left at any step, for as long as one likes, and goes on with what there is then; `undefined` is
+   * a step that found nothing. INVALID_QUERY, at the first step.
    */
   *search(query: Query = {}, after = 0): Generator<ServiceRecord | undefined, void, void> {
     const { examined, index } = asRegistryError(() => this.records.explain(query));
     if (examined <= STRIDE) {
-      yield* this.find(query)
-        .filter(({ id }) => id > after)
-        .sort(byId);
-      return;
+      const found = this.find(query).filter(({ id }) => id > after);
+      yield* this.#inOrder(found, query);
+    } else if (index !== null && examined <= MANY) {
+      yield* this.#collect(query, after);
+    } else {
+      yield* this.#walk(query, after);
     }
-    const isAskedFor = this.matcher(query);
-    if (index !== null && examined <= MANY) yield* this.#sorted(query, isAskedFor, after);
-    else yield* this.#walk(isAskedFor, after);
   }
 
   /** Whether a query asks for a record: for who goes through records himself. INVALID_QUERY. */
@@ -161,21 +160,29 @@ export abstract class ServiceReads {
     else this.#down.delete(name);
   }
 
-  /** What an index gives for a query, put in the order of ids. */
-  *#sorted(query: Query, isAskedFor: (record: ServiceRecord) => boolean, after: number) {
+  /** From what an index leaves for a query. */
+  *#collect(query: Query, after: number) {
+    const isAskedFor = this.matcher(query);
     const found: ServiceRecord[] = [];
     let seen = 0;
     for (const record of this.records.candidates(query)) {
       if (record.id > after && isAskedFor(record)) found.push(record);
       if (++seen % STRIDE === 0) yield undefined;
     }
-    for (const record of found.sort(byId)) {
+    yield* this.#inOrder(found, query);
+  }
+
+  /** Those of the records found that are still there and asked for when their turn comes. */
+  *#inOrder(found: ServiceRecord[], query: Query) {
+    for (const record of found.sort((a, b) => a.id - b.id)) {
       const current = this.get(record.id);
-      if (current === record || (current !== undefined && isAskedFor(current))) yield current;
+      if (current === record || (current !== undefined && this.matcher(query)(current))) yield current;
     }
   }
 
-  *#walk(isAskedFor: (record: ServiceRecord) => boolean, after: number) {
+  /** By a look at every record, in the order of ids. */
+  *#walk(query: Query, after: number) {
+    const isAskedFor = this.matcher(query);
     for (let last = after; ; ) {
       const ids = this.#ids.after(last, STRIDE);
       for (const id of ids) {
@@ -198,10 +205,6 @@ export abstract class ServiceReads {
 
 function isDown(record: ServiceRecord | undefined): boolean {
   return record !== undefined && record.status !== 'running';
-}
-
-function byId(a: ServiceRecord, b: ServiceRecord): number {
-  return a.id - b.id;
 }
 
 function asRegistryError<T>(run: () => T): T {

@@ -143,7 +143,7 @@ export class ServiceDB extends ServiceChanges {
     }
   }
 
-  /** Callers that wait are told that the registry stops. */
+  /** Callers that wait for a service are told that the registry stops. */
   endWaits(): void {
     this.#demands.close();
   }

@@ -49,6 +49,7 @@ export function methodFrom(name: string, spec: MethodSpec, run: Method['run']): 
   return { name, help, parameters, returns: wireTypes(spec.returns), verb, inMulticall, run };
 }
 
+/** How a method goes with others in a `system.multicall` where nothing else is said of it. */
 export function besideUnlessRead(verb: Method['verb']): 'alone' | 'beside' {
   return verb === 'read' ? 'alone' : 'beside';
 }

@@ -68,6 +68,18 @@ describe('a search', () => {
     }
   });
 
+  it('of few, too, gives what there is when its turn comes', async () => {
+    const { services } = await many(6);
+    const found: number[] = [];
+    for (const record of services.search({ name: 'even', port: { $gt: 1 } })) {
+      found.push(record?.id ?? 0);
+      if (found.length > 1) continue;
+      await services.unregister('even', { instance: 'i4' });
+      await services.register({ ...HOST, name: 'even', instance: 'i6', port: 1 });
+    }
+    expect(found).toEqual([2]);
+  });
+
   it('has places to pause at, also where nothing is found', async () => {
     const { services } = await many(1_500);
     const steps = [...services.search({ port: 77 })];
