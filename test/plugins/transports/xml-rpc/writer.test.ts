@@ -8,6 +8,8 @@ import {
 } from '../../../../plugins/transports/xml-rpc/faults.js';
 import type { XmlRpcValue } from '../../../../plugins/transports/xml-rpc/values.js';
 import {
+  encodeValue,
+  ListWriter,
   prepareAnswer,
   preparedResponse,
   writeCall,
@@ -112,6 +114,42 @@ describe('values on the wire', () => {
     expect(() => writeResponse(value, { length: 100 })).toThrow(
       expect.objectContaining({ faultCode: FAULT_CODES.APPLICATION }),
     );
+  });
+});
+
+describe('a value that is written ahead', () => {
+  const items: XmlRpcValue[] = [
+    'a<b',
+    7,
+    [1, { deep: [true] }],
+    { k: 'v' },
+    new Date(0),
+    new Uint8Array([1]),
+  ];
+
+  test('reads the same as if it had been written with the rest', () => {
+    const list = new ListWriter();
+    for (const item of items) list.add(item);
+    expect(writeResponse(list.end())).toBe(writeResponse(items));
+    expect(writeResponse(items.map((item) => encodeValue(item)))).toBe(writeResponse(items));
+    expect(writeResponse([encodeValue(items), 'x'])).toBe(writeResponse([items, 'x']));
+    expect(writeResponse(new ListWriter().end())).toBe(writeResponse([]));
+  });
+
+  test('ends a list as soon as it is too long, with the error that is asked for', () => {
+    const list = new ListWriter({ length: 200, tooLong: (length) => new Error(`over ${length}`) });
+    let added = 0;
+    expect(() => {
+      for (; added < 1_000; added++) list.add('x'.repeat(50));
+    }).toThrow('over 200');
+    expect(added).toBeLessThan(5);
+    expect(() => encodeValue('x'.repeat(200), { length: 100 })).toThrow('longer than 100');
+  });
+
+  test('does not count against the limit of what it becomes part of, which still holds for the rest', () => {
+    const long = encodeValue('x'.repeat(1_000));
+    expect(writeResponse([long, 'y'], { length: 300 })).toContain('xxx');
+    expect(() => writeResponse([long, 'y'.repeat(300), 'z'], { length: 300 })).toThrow('longer than');
   });
 });
 

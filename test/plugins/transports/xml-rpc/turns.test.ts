@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { RegistryError } from '../../../../core/index.js';
+import { type LongRead, Turns } from '../../../../plugins/transports/xml-rpc/turns.js';
+import { FakeClock } from '../../../support/fake-clock.js';
+
+const caller = { signal: new AbortController().signal };
+
+/** Turns on a clock and an event loop that a test moves by hand. */
+function byHand() {
+  const clock = new FakeClock();
+  const due: (() => void)[] = [];
+  const turns = new Turns(clock, (run) => void due.push(run));
+  /** A read of so many steps of so many milliseconds, which writes down each. */
+  function* read(log: string[], name: string, steps: number, ms: number): LongRead<string> {
+    for (let step = 1; step <= steps; step++) {
+      clock.advance(ms);
+      log.push(`${name}${step}`);
+      yield;
+    }
+    return name;
+  }
+  const loop = async () => {
+    for (const run of due.splice(0)) run();
+    for (let n = 0; n < 10; n++) await null;
+  };
+  return { clock, turns, due, read, loop };
+}
+
+describe('what takes long', () => {
+  it('is answered at once, without a promise, where it takes less than 10 ms', () => {
+    const { turns, read } = byHand();
+    expect(turns.run(read([], 'a', 4, 2), caller)).toBe('a');
+  });
+
+  it('works 10 ms, and then in turn with others, one of them each time the event loop goes round', async () => {
+    const { turns, read, loop } = byHand();
+    const log: string[] = [];
+    const both = Promise.all([
+      turns.run(read(log, 'a', 5, 5), caller),
+      turns.run(read(log, 'b', 5, 5), caller),
+      turns.run(read(log, 'c', 2, 5), caller),
+    ]);
+    const rounds: string[] = [];
+    for (let round = 0; round < 8; round++) {
+      rounds.push(log.splice(0).join(' '));
+      await loop();
+    }
+    expect(rounds).toEqual(['a1 a2 b1 b2 c1 c2', 'a3 a4', 'b3 b4', '', 'a5', 'b5', '', '']);
+    expect(await both).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not keep the event loop going when nothing is left', async () => {
+    const { turns, read, loop, due } = byHand();
+    const done = turns.run(read([], 'a', 3, 10), caller);
+    for (let round = 0; round < 5; round++) await loop();
+    expect(await done).toBe('a');
+    expect(due).toEqual([]);
+  });
+
+  it('hands on what it throws, at once or later, and lets others go on', async () => {
+    const { turns, read, loop, clock } = byHand();
+    function* failing(steps: number): LongRead<string> {
+      for (let step = 0; step < steps; step++) {
+        clock.advance(10);
+        yield;
+      }
+      throw new Error(`after ${steps}`);
+    }
+    expect(() => turns.run(failing(0), caller)).toThrow('after 0');
+    const later = turns.run(failing(2), caller) as Promise<string>;
+    const other = turns.run(read([], 'a', 3, 10), caller);
+    const failed = expect(later).rejects.toThrow('after 2');
+    for (let round = 0; round < 8; round++) await loop();
+    await failed;
+    expect(await other).toBe('a');
+  });
+
+  it('ends when its caller goes away, or the door closes, and cleans up after itself', async () => {
+    const { turns, loop, clock } = byHand();
+    let cleaned = 0;
+    function* endless(): LongRead<string> {
+      try {
+        for (;;) {
+          clock.advance(10);
+          yield;
+        }
+      } finally {
+        cleaned += 1;
+      }
+    }
+    const [gone, closing] = [new AbortController(), new AbortController()];
+    const both = Promise.allSettled([turns.run(endless(), gone), turns.run(endless(), closing)]);
+    gone.abort(new DOMException('gone', 'AbortError'));
+    closing.abort(new RegistryError('STOPPING', 'The door closes'));
+    for (let round = 0; round < 4; round++) await loop();
+    expect(await both).toMatchObject([{ reason: { faultCode: -32300 } }, { reason: { code: 'STOPPING' } }]);
+    expect(cleaned).toBe(2);
+  });
+
+  it('is refused where a thousand others are under way, and taken again when they have ended', async () => {
+    const { turns, read, loop } = byHand();
+    const long = () => read([], 'a', 2, 10);
+    const all = Array.from({ length: 1_000 }, () => turns.run(long(), caller));
+    expect(() => turns.run(long(), caller)).toThrow(expect.objectContaining({ code: 'LIMIT_REACHED' }));
+    expect(turns.run(read([], 'short', 1, 1), caller)).toBe('short');
+    for (let round = 0; round < 2_100; round++) await loop();
+    expect(new Set(await Promise.all(all))).toEqual(new Set(['a']));
+    const again = turns.run(long(), caller);
+    for (let round = 0; round < 3; round++) await loop();
+    expect(await again).toBe('a');
+  });
+});
