@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { PluginApi } from '../../core/index.js';
+import { LIMITS, type PluginApi } from '../../core/index.js';
 import { XmlRpcDoor } from '../../plugins/transports/xml-rpc/door.js';
 import { signatures } from '../../plugins/transports/xml-rpc/method.js';
 import { STRUCTS } from '../../plugins/transports/xml-rpc/methods/structs.js';
@@ -57,6 +57,22 @@ test('every type that the table names is a word of XML-RPC or a struct that the 
   const named = new Set([...inMethods, ...inStructs].flatMap((type) => type.match(/[A-Za-z][\w.]*/g) ?? []));
   expect([...named].filter((name) => !words.includes(name) && !(name in STRUCTS))).toEqual([]);
   expect(Object.keys(STRUCTS).filter((name) => !named.has(name))).toEqual(['FaultStruct']);
+});
+
+test('docs/xml-rpc.md says the limits of a registration as they are', () => {
+  const { instance, tag, tags, metaEntries, metaKey, metaValue, checks, checkBytes, checkDepth } = LIMITS;
+  const limits = {
+    instance: [instance],
+    version: [tag],
+    zone: [tag],
+    tags: [tags, tag],
+    meta: [metaEntries, metaValue, metaKey],
+    checks: [checks, checkBytes, checkDepth],
+  };
+  for (const [member, numbers] of Object.entries(limits)) {
+    const { says } = STRUCTS.RegisterDetails.members[member as keyof typeof limits];
+    expect({ member, numbers: says.match(/\d+/g)?.map(Number) }).toEqual({ member, numbers });
+  }
 });
 
 function spec(name: string): MethodSpec {

@@ -6,11 +6,9 @@ import type { EncodedValue } from '../values.js';
 import { ListWriter, type WriterLimits } from '../writer.js';
 import type { SentQuery } from './arguments.js';
 import { instanceXml } from './instance-xml.js';
+import { FIND_LIMIT, SORT_LIMIT } from './limits.js';
 import type { FindOptions } from './types.js';
 
-const FIND_LIMIT = 10_000;
-/** More than this is not sorted: it would hold up the registry. */
-const SORT_LIMIT = 20_000;
 /** How many are written between two places to pause: each may be as long as its meta allows. */
 const STRIDE = 20;
 

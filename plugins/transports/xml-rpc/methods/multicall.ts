@@ -6,10 +6,8 @@ import { encodeValue, ListWriter } from '../writer.js';
 import { answerLimits } from './answers.js';
 import type { Context } from './context.js';
 import type { MethodTable } from './introspection.js';
+import { MULTICALL_LIMIT } from './limits.js';
 import type { FaultStruct, MulticallStruct } from './types.js';
-
-/** More calls in one system.multicall than this are refused. */
-export const MULTICALL_LIMIT = 1_000;
 
 /**
  * One `system.multicall`. Its calls are begun in order. Writes are not waited for until all are begun, so that a hundred

@@ -15,6 +15,7 @@ import type { Context } from './context.js';
 import { find } from './find.js';
 import { describedInstance } from './instance-struct.js';
 import { instanceXml } from './instance-xml.js';
+import { DEFAULT_WAIT_S, LONGEST_WAIT_S } from './limits.js';
 import { listServices, lookupMany } from './long-reads.js';
 import type { OWN } from './table.js';
 import type { Runs } from './types.js';
@@ -22,7 +23,6 @@ import type { Runs } from './types.js';
 /** A service with more instances is looked up in turns; with a query, which costs more, one with more than the second. */
 const LOOKED_UP_AT_ONCE = 1_000;
 const QUERIED_AT_ONCE = 100;
-const LONGEST_WAIT_S = 300;
 const demandSchema = z.strictObject({ name: serviceName });
 
 /** Rollcall's own methods. */
@@ -61,7 +61,7 @@ export function createOwnRuns({
       return list.end();
     },
 
-    resolve([name, wait = 30], { signal }) {
+    resolve([name, wait = DEFAULT_WAIT_S], caller) {
       if (wait < 0 || wait > LONGEST_WAIT_S) {
         throw new XmlRpcFault(
           FAULT_CODES.INVALID_PARAMS,
@@ -72,7 +72,7 @@ export function createOwnRuns({
       if (found !== undefined) return encoded(found);
       // What can be no service is not asked for, nor waited for.
       parseArgument(demandSchema, { name });
-      return services.resolve(name, { waitMs: wait * 1_000, signal }).then(encoded);
+      return services.resolve(name, { waitMs: wait * 1_000, signal: caller.signal }).then(encoded);
     },
   };
 }

@@ -1,3 +1,5 @@
+import { FIND_LIMIT, SORT_LIMIT } from './limits.js';
+
 /** One member of a struct. */
 export interface MemberSpec {
   /** In the words of {@link TypeOf}. */
@@ -78,7 +80,11 @@ export const STRUCTS = {
   FindOptions: {
     says: 'Which part of what a query asks for is answered. Anything else in it is a fault.',
     members: {
-      limit: { type: 'int', optional: true, says: 'from 1 to 10000, which it is where it is left out' },
+      limit: {
+        type: 'int',
+        optional: true,
+        says: `from 1 to ${FIND_LIMIT}, which it is where it is left out`,
+      },
       after: {
         type: 'int',
         optional: true,
@@ -87,7 +93,7 @@ export const STRUCTS = {
       sort: {
         type: 'struct<int>',
         optional: true,
-        says: 'what to sort by, the first counts most, such as `port`: 1 ascending, -1 descending. In the order of ids where it is left out',
+        says: `what to sort by, such as port, the first counts most: 1 ascending, -1 descending; at most ${SORT_LIMIT} instances are sorted`,
       },
       skip: { type: 'int', optional: true, says: 'how many to pass over; 0 where it is left out' },
     },

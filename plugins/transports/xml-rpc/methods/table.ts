@@ -1,4 +1,5 @@
 import type { Operation } from '../../../../core/index.js';
+import { DEFAULT_WAIT_S, FIND_LIMIT, LONGEST_WAIT_S, MULTICALL_LIMIT } from './limits.js';
 
 /** One parameter of a method. */
 export interface ParameterSpec {
@@ -99,7 +100,7 @@ export const OWN = {
   find: {
     help:
       'Instances of any status by a query such as {"name": "payments", "status": "error"}, as an array of structs in the order of their ' +
-      'ids. options is a struct with any of limit (at most 10000, which it is unless it is given), after, sort and skip. For the next ' +
+      `ids. options is a struct with any of limit (at most ${FIND_LIMIT}, which it is unless it is given), after, sort and skip. For the next ` +
       'page give the id of the last instance as after: none is missed and none comes twice, whatever changes meanwhile.',
     parameters: [
       { name: 'query', type: 'struct', optional: true },
@@ -137,7 +138,7 @@ export const OWN = {
   resolve: {
     help:
       'One instance of a service that may be called, as a struct. Where none runs, one is started, if the registry knows how, and waited ' +
-      'for, at most wait_s seconds (30 unless it is given).',
+      `for, at most wait_s seconds (from 0 to ${LONGEST_WAIT_S}; ${DEFAULT_WAIT_S} unless it is given).`,
     parameters: [NAME, { name: 'wait_s', type: 'double|int', optional: true }],
     returns: 'InstanceStruct',
     verb: 'read',
@@ -188,7 +189,7 @@ export const INTROSPECTION = {
   },
   'system.multicall': {
     help:
-      'Makes several calls in one: an array of structs {methodName, params}, at most 1000. Answers an array with, for each, ' +
+      `Makes several calls in one: an array of structs {methodName, params}, at most ${MULTICALL_LIMIT}. Answers an array with, for each, ` +
       'an array of its one answer, or the struct of its fault. They are begun in order, and one that fails stops no other.',
     parameters: [{ name: 'calls', type: 'MulticallStruct[]' }],
     returns: 'array',

@@ -55,6 +55,24 @@ describe('find', () => {
     },
   );
 
+  it('asks for members by the names that docs/xml-rpc.md says', async () => {
+    const { call, find, clock } = await filled(3, ['a']);
+    clock.advance(60_000);
+    const details = { ttl: '30s', meta: { color: 'blue' }, tags: ['x', 'y'] };
+    const id = (await call('register', 'b', '10.0.0.1', 9000, -1, details)) as number;
+    const since = { $gt: clock.now() - 1_000 };
+    for (const query of [
+      { status: 'error' },
+      { ttlMs: 30_000 },
+      { registeredAt: since, updatedAt: since },
+      { 'meta.color': 'blue' },
+      { tags: 'y' },
+    ]) {
+      expect((await find(query)).map((found) => found.id)).toEqual([id]);
+    }
+    expect((await find({}, { sort: { registeredAt: -1 }, limit: 1 }))[0]).toMatchObject({ id });
+  });
+
   it('sorts and skips, and says why after cannot be used with sort', async () => {
     const { find } = await filled(1_500, ['a', 'b', 'c']);
     const ports = (found: Instance[]) => found.map(({ port }) => port);
