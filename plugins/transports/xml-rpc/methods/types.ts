@@ -18,7 +18,6 @@ interface Words {
   Address: readonly [host: string, port: number | string];
   array: readonly XmlRpcValue[];
   struct: { readonly [member: string]: XmlRpcValue };
-  any: XmlRpcValue;
 }
 
 /** Every named struct. An interface of its own, so that structs may hold each other. */

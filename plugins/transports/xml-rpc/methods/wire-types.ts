@@ -19,7 +19,6 @@ const WORDS: Readonly<Record<string, XmlRpcType>> = {
   Address: 'array',
   array: 'array',
   struct: 'struct',
-  any: 'undef',
 };
 
 /** What a type as the table writes it (`Address|false`) is on the wire. What is no word and no list is a struct. */
