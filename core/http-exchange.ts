@@ -15,7 +15,7 @@ export interface ExchangeContext {
   readonly onError: (message: string, error: unknown) => void;
 }
 
-type State = 'reading' | 'unpacking' | 'waiting' | 'answered' | 'over';
+type State = 'reading' | 'unpacking' | 'ready' | 'waiting' | 'answered' | 'over';
 
 /**
  * One request, from the end of its head until its answer is written or its peer has gone. How it is read and answered is

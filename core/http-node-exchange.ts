@@ -6,6 +6,10 @@ import { Exchange, type ExchangeContext } from './http-exchange.js';
 import { type Refusal, refuse, refuseWhileReading } from './http-refuse.js';
 import { type Coding, codingOf } from './http-unpack.js';
 
+/** Requests of one connection that doors have at once, and bytes of answers that it may have waiting before they get more. */
+const MOST_UNDER_WAY = 16;
+const MOST_UNSENT = 64 * 1024;
+
 /** One connection of node:http, and what is under way on it; the oldest exchange first. */
 export class NodeConnection {
   readonly socket: Socket;
@@ -14,6 +18,9 @@ export class NodeConnection {
   newest: NodeExchange | undefined;
   /** Takes no more requests; it is closed once its exchanges are over. */
   isClosing = false;
+  /** Exchanges that a door has or had, and are not over; and the bytes of their answers. */
+  underWay = 0;
+  unsent = 0;
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -22,6 +29,19 @@ export class NodeConnection {
   closeSoon(): void {
     this.isClosing = true;
     if (this.exchanges.size === 0) this.socket.destroySoon();
+  }
+
+  /** Node reads all that is pipelined in a packet at once; doors get it as answers are taken. */
+  get mayWork(): boolean {
+    return this.underWay < MOST_UNDER_WAY && this.unsent <= MOST_UNSENT;
+  }
+
+  /** Has doors work on what has waited for that. */
+  workOn(): void {
+    for (const exchange of this.exchanges) {
+      if (!this.mayWork) return;
+      exchange.work();
+    }
   }
 
   /** Takes no more requests, since this one is refused: neither those that were read behind it already. */
@@ -53,6 +73,8 @@ export class NodeExchange extends Exchange {
   /** Only for a body that came in several pieces; the first is `#received`. */
   #moreChunks: Buffer[] | undefined;
   #heldBytes = 0;
+  #isUnderWay = false;
+  #answerBytes = 0;
   #answerBody: string | Buffer = '';
 
   constructor(
@@ -105,6 +127,14 @@ export class NodeExchange extends Exchange {
     if (this.#response !== undefined) refuse(this.#response, refusal);
   }
 
+  /** Has its door work on it, if it waits for that. */
+  work(): void {
+    if (this.state !== 'ready') return;
+    this.#isUnderWay = true;
+    this.#connection.underWay += 1;
+    this.hand(this.#received);
+  }
+
   /** Writes the answer, which {@link answer} has put into the outbox. */
   flush(): void {
     // To end one whose peer has gone meanwhile would be an error that nobody listens to.
@@ -122,14 +152,15 @@ export class NodeExchange extends Exchange {
     body: string | Buffer,
   ): void {
     const fields: Record<string, string | number> = answerFields(status, headers);
+    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     // 204 and 304 end with their head (RFC 9110 §8.6).
-    if (status !== 204 && status !== 304) {
-      fields['Content-Length'] = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    }
+    if (status !== 204 && status !== 304) fields['Content-Length'] = length;
     // Requests pipelined behind this one are still to be answered, so only the newest says that it is the last.
     if (this.#connection.isClosing && this.#connection.newest === this) fields.Connection = 'close';
     this.#response?.writeHead(status, fields);
     this.state = 'answered';
+    this.#answerBytes = length;
+    this.#connection.unsent += length;
     this.#answerBody = body;
     this.context.outbox.add(this);
   }
@@ -149,6 +180,10 @@ export class NodeExchange extends Exchange {
     this.doorway.leave();
     this.#request = undefined;
     this.#response = undefined;
+    this.#received = NO_BODY;
+    if (!this.#isUnderWay) return;
+    this.#connection.underWay -= 1;
+    this.#connection.unsent -= this.#answerBytes;
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -167,9 +202,15 @@ export class NodeExchange extends Exchange {
       this.#moreChunks = undefined;
     }
     const coding = codingOf(this.headers['content-encoding']);
-    if (coding == null || this.#received.length === 0) this.hand(this.#received);
+    if (coding == null || this.#received.length === 0) this.#ready(this.#received);
     else this.#unpack(coding);
   };
+
+  #ready(body: Buffer): void {
+    this.state = 'ready';
+    this.#received = body;
+    if (this.#connection.mayWork) this.work();
+  }
 
   #unpack(coding: Coding): void {
     this.state = 'unpacking';
@@ -179,7 +220,7 @@ export class NodeExchange extends Exchange {
       this.#heldBytes += result.length;
       const noRoom = this.doorway.hold(result.length);
       if (noRoom !== undefined) return this.refuse(noRoom);
-      this.hand(result);
+      this.#ready(result);
     });
   }
 
@@ -188,6 +229,7 @@ export class NodeExchange extends Exchange {
     this.end();
     const connection = this.#connection;
     if (connection.isClosing) connection.closeSoon();
+    connection.workOn();
   };
 
   #refuseRest(refusal: Refusal): void {

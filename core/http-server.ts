@@ -21,6 +21,9 @@ const ADDRESS_LIMITS = [
 /** Many clients may come at once, after a network comes back; the system cuts this to its own bound. */
 const BACKLOG = 4096;
 
+/** Requests that node:http has read on one connection and that are not answered: more than any client sends ahead. */
+const MOST_PIPELINED = 1000;
+
 const COMPLAINTS_APART_MS = 60_000;
 
 /** One bound address, and the doors that share it. */
@@ -255,7 +258,7 @@ export class DoorServer {
         doorway = this.#routes.get(path);
       }
     }
-    const objection = doorway?.objection(request, path);
+    const objection = doorway?.objection(request, path) ?? tooManyAhead(connection);
     if (doorway === undefined || objection !== undefined) {
       const refusal = objection ?? this.#noSuchPath();
       connection.isClosing = true;
@@ -319,6 +322,12 @@ export class DoorServer {
     const oldest = connection?.exchanges.values().next().value;
     if (oldest === undefined || oldest.isWriting) socket.destroy();
   }
+}
+
+function tooManyAhead({ exchanges }: NodeConnection): Refusal | undefined {
+  if (exchanges.size < MOST_PIPELINED) return undefined;
+  const text = `This connection has ${MOST_PIPELINED} requests under way; read their answers first.`;
+  return { status: 503, code: 'LIMIT_REACHED', text, headers: { 'Retry-After': '1' } };
 }
 
 function isSameTls(a: DoorSpec, b: DoorSpec): boolean {

@@ -150,6 +150,22 @@ describe('a refused request is told in one line what is expected:', () => {
     expect((await third.answer()).body).toBe('in again');
   });
 
+  it('503 to a connection that sends a thousand requests ahead of their answers', async () => {
+    const patient = patientDoor();
+    const { connect } = await serve({ handle: patient.handle });
+    const request = 'POST / HTTP/1.1\r\nHost: localhost\r\nTE: x\r\nContent-Length: 0\r\n\r\n';
+    const connection = (await connect()).send(request.repeat(1001));
+    for (let index = 0; index < 1000; index += 1) {
+      (await patient.waitFor(index + 1))[index]?.reply(200, 'text/plain', String(index));
+      expect((await connection.answer()).body).toBe(String(index));
+    }
+    expect(await connection.answer()).toMatchObject({
+      status: 503,
+      body: expect.stringContaining('This connection has 1000 requests under way'),
+    });
+    await connection.closed;
+  });
+
   it('503 to bodies that hold more memory than allowed together while they arrive', async () => {
     const { connect } = await serve({ limits: { heldBytes: 1000 } });
     const chunk = (size: number) => `${size.toString(16)}\r\n${'x'.repeat(size)}\r\n`;
