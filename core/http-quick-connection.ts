@@ -33,9 +33,11 @@ export class QuickConnection {
   /** The beginning of a request, and in how many pieces it came. */
   #partial: Buffer | undefined;
   #pieces = 0;
-  /** Text and bytes that the next flush writes. */
+  /** Text and bytes that the next flush writes, and how many they are. */
   #text = '';
   #more: (string | Buffer)[] | undefined;
+  #due = 0;
+  /** Bytes of all answers that are not written, those behind one that is awaited included. */
   #unsent = 0;
   #isPaused = false;
   #isBackedUp = false;
@@ -58,19 +60,27 @@ export class QuickConnection {
 
   /** Waits for nothing but a request. */
   get isIdle(): boolean {
-    return (
-      !this.#isClosing && this.#oldest === undefined && this.#unsent === 0 && this.#partial === undefined
-    );
+    return this.#isDone && !this.#isClosing && this.#partial === undefined;
   }
 
   get hasPartial(): boolean {
     return this.#partial !== undefined;
   }
 
+  /** A request waits for its door. */
+  get isAwaited(): boolean {
+    return this.#oldest !== undefined;
+  }
+
+  /** All that was asked is answered, and the answers are written. */
+  get #isDone(): boolean {
+    return this.#oldest === undefined && this.#due === 0;
+  }
+
   closeSoon(): void {
     this.#isClosing = true;
     this.#dropPartial();
-    if (this.#oldest === undefined && this.#unsent === 0) this.socket.destroySoon();
+    if (this.#isDone) this.socket.destroySoon();
   }
 
   /** Gives a last answer, though no request came whole, and closes. */
@@ -94,8 +104,9 @@ export class QuickConnection {
 
   /** Puts out an answer that is ready, and those behind it that were ready before. */
   onAnswer(exchange: QuickExchange): void {
+    this.#unsent += exchange.answerSize;
     if (exchange !== this.#oldest) return;
-    const wasUnsent = this.#unsent;
+    const wasDue = this.#due;
     let next: QuickExchange | undefined = exchange;
     while (next?.isAnswered) {
       this.#put(next);
@@ -106,7 +117,7 @@ export class QuickConnection {
     }
     this.#oldest = next;
     if (next === undefined) this.#newest = undefined;
-    if (wasUnsent === 0) this.#lane.context.outbox.add(this);
+    if (wasDue === 0) this.#lane.context.outbox.add(this);
   }
 
   /** Writes what was put out. */
@@ -116,7 +127,8 @@ export class QuickConnection {
     const more = this.#more;
     this.#text = '';
     this.#more = undefined;
-    this.#unsent = 0;
+    this.#unsent -= this.#due;
+    this.#due = 0;
     this.lastTick = this.#lane.tick;
     if (socket.destroyed) return;
     if (more === undefined) {
@@ -145,7 +157,7 @@ export class QuickConnection {
 
   /** One piece of what was put out; its doorway counts it no more. */
   #put(exchange: QuickExchange): void {
-    const { answerHead, answerBody } = exchange;
+    const { answerHead, answerBody, answerSize } = exchange;
     if (typeof answerBody === 'string') {
       this.#text += answerHead + answerBody;
     } else {
@@ -153,7 +165,7 @@ export class QuickConnection {
       this.#more.push(this.#text + answerHead, answerBody);
       this.#text = '';
     }
-    this.#unsent += answerHead.length + answerBody.length;
+    this.#due += answerSize;
     this.#underWayCount -= 1;
     exchange.done();
   }
@@ -257,7 +269,7 @@ export class QuickConnection {
   #handOver(rest: Buffer): void {
     this.#isLeaving = true;
     this.#holdBack(rest);
-    if (this.#oldest === undefined && this.#unsent === 0) this.#leave();
+    if (this.#isDone) this.#leave();
   }
 
   #leave(): void {
@@ -285,7 +297,7 @@ export class QuickConnection {
 
   /** The peer sends no more. What it has asked for is answered still, if that can be done at once. */
   readonly #onEnd = (): void => {
-    if (this.#partial !== undefined && this.#oldest === undefined && this.#unsent === 0) {
+    if (this.#partial !== undefined && this.#isDone) {
       this.#lane.onCutShort(this);
       return;
     }
@@ -294,7 +306,7 @@ export class QuickConnection {
     this.hasEnded = true;
     this.lastTick = this.#lane.tick;
     for (const one of this.underWay()) one.callerLeft();
-    if (this.#oldest === undefined && this.#unsent === 0) this.socket.destroySoon();
+    if (this.#isDone) this.socket.destroySoon();
   };
 
   readonly #onClose = (): void => {

@@ -52,6 +52,11 @@ export class QuickExchange extends Exchange {
     return this.#text().slice(this.#authorizationStart - this.#start, this.#authorizationEnd - this.#start);
   }
 
+  /** Of head and body. */
+  get answerSize(): number {
+    return this.answerHead.length + this.answerBody.length;
+  }
+
   get isAnswered(): boolean {
     return this.state === 'answered';
   }

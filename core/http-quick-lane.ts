@@ -89,7 +89,7 @@ export class QuickLane {
       if (ticks > 1) connection.leaveWithPartial();
     } else if (connection.hasEnded) {
       // It has closed for reading too, most likely: who does not answer soon answers nobody.
-      if (ticks > 1) connection.socket.destroy();
+      if (ticks > 1 && connection.isAwaited) connection.socket.destroy();
     } else if (!connection.isIdle) {
       return;
     } else if (!connection.isFresh) {

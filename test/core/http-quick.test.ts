@@ -122,6 +122,29 @@ describe.each([
     }
   });
 
+  it('works on no more while large answers wait for one before them', async () => {
+    const patient = patientDoor();
+    const { connect } = await serve({ handle: patient.handle });
+    const connection = await connect();
+    if (first !== '') {
+      connection.send(first);
+      (await patient.waitFor(1))[0]?.reply(200, 'text/plain', '');
+      await connection.answer();
+    }
+    const waiting = await patient.waitFor(0);
+    waiting.length = 0;
+    connection.send(post('slow') + post('large'));
+    await patient.waitFor(2);
+    waiting[1]?.reply(200, 'text/plain', Buffer.alloc(1024 * 1024));
+    connection.send(post('x').repeat(5));
+    for (let i = 0; i < 20; i++) await turn();
+    expect(waiting).toHaveLength(2);
+    waiting[0]?.reply(200, 'text/plain', 'at last');
+    expect((await connection.answer()).body).toBe('at last');
+    expect((await connection.answer()).body).toHaveLength(1024 * 1024);
+    await patient.waitFor(7);
+  });
+
   it('reads no further from a peer that takes no answers', async () => {
     const { connect, requests } = await serve({
       handle: (_, reply) => reply(200, 'text/plain', Buffer.alloc(1024 * 1024)),
@@ -178,6 +201,28 @@ describe('a waiting request', () => {
     held?.reply(200, 'text/plain', 'at last');
     expect((await connection.answer()).body).toBe('at last');
   });
+});
+
+it('thousands that wait, are silent or send half a request delay nobody, and are answered all at once', async () => {
+  const patient = patientDoor();
+  const { connect } = await serve({
+    handle(request, reply) {
+      if (request.body.toString() === 'now') reply(200, 'text/plain', 'at once');
+      else patient.handle(request, reply);
+    },
+  });
+  const many = <T>(count: number, run: () => Promise<T>) => Promise.all(Array.from({ length: count }, run));
+  const waiting = await many(2000, async () => (await connect()).post('/', 'wait'));
+  await many(200, connect);
+  await many(200, async () => (await connect()).send('POST / HTTP/1.1\r\nHost: local'));
+  await many(200, async () =>
+    (await connect()).send('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx'),
+  );
+  const held = await patient.waitFor(2000);
+  expect((await (await connect()).post('/', 'now').answer()).body).toBe('at once');
+  const answer = Buffer.from('the same for all');
+  for (const { reply } of held) reply(200, 'text/plain', answer);
+  for (const connection of waiting) expect((await connection.answer()).body).toBe('the same for all');
 });
 
 describe('a quiet connection', () => {
