@@ -8,7 +8,7 @@ import { Outbox } from './http-outbox.js';
 import { DoorServer } from './http-server.js';
 import { Unpacker } from './http-unpack.js';
 
-export type { Door, DoorLimits, DoorReply, DoorRequest, DoorSpec, DoorTls } from './http-door.js';
+export type { Door, DoorLimits, DoorPage, DoorReply, DoorRequest, DoorSpec, DoorTls } from './http-door.js';
 export { DEFAULT_DOOR_LIMITS } from './http-door.js';
 
 export interface HttpListenerOptions {

@@ -21,7 +21,7 @@ export type {
   SpawnRequest,
   VerdictEvent,
 } from './hooks.js';
-export type { Door, DoorReply, DoorRequest, DoorSpec } from './http-listener.js';
+export type { Door, DoorPage, DoorReply, DoorRequest, DoorSpec } from './http-listener.js';
 export { deepFreeze, type Json, type JsonObject } from './json.js';
 export { KeyMap } from './key-map.js';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
