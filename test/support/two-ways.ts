@@ -23,9 +23,9 @@ export async function twoWays() {
     limits: {
       bodyBytes: 1000,
       headerBytes: 1000,
-      headersTimeoutMs: 500,
-      requestTimeoutMs: 500,
-      keepAliveTimeoutMs: 500,
+      headersTimeoutMs: 2000,
+      requestTimeoutMs: 2000,
+      keepAliveTimeoutMs: 2000,
     },
     handle(request: DoorRequest, reply: DoorReply) {
       ways.push(request instanceof QuickExchange ? 'quick' : 'node');
