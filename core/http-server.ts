@@ -167,11 +167,12 @@ export class DoorServer {
   #openLane(): QuickLane {
     const server = this.#server;
     const [take] = server.listeners('connection');
+    if (take === undefined) throw new RegistryError('INTERNAL', 'node:http has no listener for connections');
     server.removeAllListeners('connection');
     const lane = new QuickLane(this.#context, this.#first.limits, tickMs(this.#first.limits), {
       leave: (socket) => {
         this.#track(socket);
-        take?.call(server, socket);
+        take.call(server, socket);
       },
       refusal: (code) => rawRefusal(...this.#brokenRequest(code)),
     });
