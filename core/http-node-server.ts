@@ -38,6 +38,8 @@ export function createNodeServer({ spec, limits }: Doorway): Server {
     }
   }
   server.maxConnections = connectionsAllowed(limits.connections, openFilesLimit());
+  // Its default is to end a connection when its peer does, answered or not. It has no type, since it is not documented.
+  Object.assign(server, { httpAllowHalfOpen: true });
   // Called by close: node's own cuts off answers that are not yet written out. Idle ones are closed by `drain`.
   server.closeIdleConnections = () => {};
   // Later than the 408 of a peer that is slow to send.

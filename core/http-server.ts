@@ -24,6 +24,9 @@ const BACKLOG = 4096;
 /** Requests that node:http has read on one connection and that are not answered: more than any client sends ahead. */
 const MOST_PIPELINED = 1000;
 
+/** How long what a peer has asked for may take once it has stopped sending: most such peers have closed altogether. */
+const HALF_CLOSED_MS = 2000;
+
 const COMPLAINTS_APART_MS = 60_000;
 
 /** One bound address, and the doors that share it. */
@@ -237,10 +240,23 @@ export class DoorServer {
     this.#connections.set(socket, connection);
     // Its TLS handshake ended after the drain began.
     if (this.#drained !== undefined) connection.closeSoon();
+    socket.once('end', () => this.#onEnd(connection));
     socket.once('close', () => {
       this.#connections.delete(socket);
       for (const exchange of connection.exchanges) exchange.gone();
     });
+  }
+
+  /** The peer sends no more. What it has asked for is answered still, if that can be done soon, as on a quick connection. */
+  #onEnd(connection: NodeConnection): void {
+    const { socket, exchanges } = connection;
+    connection.isClosing = true;
+    for (const exchange of exchanges) exchange.callerLeft();
+    if (exchanges.size === 0) return;
+    const timer = this.#context.clock.setTimer(HALF_CLOSED_MS, () => {
+      if ([...exchanges].some((exchange) => !exchange.isWriting)) socket.destroy();
+    });
+    socket.once('close', () => timer.cancel());
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, isContinueAwaited: boolean): void {

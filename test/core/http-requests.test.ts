@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { DoorSpec } from '../../core/http-listener.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { closeAll, patientDoor, serve } from '../support/http-door.js';
+import { UNUSUAL } from '../support/two-ways.js';
 
 afterEach(closeAll);
 
@@ -201,12 +202,15 @@ describe('a peer that goes away', () => {
     expect((await other.answer()).body).toBe('still here');
   });
 
-  it('frees the places of all that it had pipelined, soon', async () => {
+  it.each([
+    ['quick', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n'],
+    ['of node:http', UNUSUAL],
+  ])('frees the places of all that it had pipelined, soon (%s)', async (_, request) => {
     const patient = patientDoor();
     const clock = new FakeClock();
     const limits = { requestsInFlight: 3 };
     const { connect } = await serve({ handle: patient.handle, limits }, { clock });
-    const connection = (await connect()).post('/').post('/').post('/');
+    const connection = (await connect()).send(request.repeat(3));
     const held = [...(await patient.waitFor(3))];
     const aborted = held.map(({ request }) => once(request.signal, 'abort'));
     connection.close();
@@ -215,6 +219,19 @@ describe('a peer that goes away', () => {
     const next = (await connect()).post('/');
     (await patient.waitFor(4))[3]?.reply(200, 'text/plain', 'in');
     expect((await next.answer()).status).toBe(200);
+  });
+
+  it('for writing only, as `ncat` does, is answered still', async () => {
+    const patient = patientDoor();
+    const { connect } = await serve({ handle: patient.handle });
+    const connection = (await connect()).send('POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi');
+    const [held] = await patient.waitFor(1);
+    const aborted = once(held?.request.signal ?? new EventTarget(), 'abort');
+    connection.socket.end();
+    await aborted;
+    setImmediate(() => held?.reply(200, 'text/plain', 'done'));
+    expect((await connection.answer()).body).toBe('done');
+    await connection.closed;
   });
 
   it('in the middle of its body reaches no door', async () => {
