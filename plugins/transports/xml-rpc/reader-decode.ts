@@ -1,6 +1,5 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { FAULT_CODES, XmlRpcFault } from './faults.js';
-import { CR, LESS, LF } from './reader-codes.js';
 import { quoted } from './reader-quoted.js';
 
 /** Pieces that can't match the same character, so that no input makes this go back far. */
@@ -13,6 +12,9 @@ const COMMON_SINGLE = `<?xml version='1.0'?>`;
 const COMMON_DOUBLE = `<?xml version="1.0"?>`;
 const COMMON: Declaration = { length: COMMON_SINGLE.length, encoding: undefined };
 
+const LF = 0x0a;
+const CR = 0x0d;
+const LESS = 0x3c;
 /** What stands for any character beyond ASCII: the grammar asks of none which it is. */
 const BEYOND_ASCII = 0x80;
 

@@ -1,11 +1,12 @@
-import { CR, isAt, LF, TAB } from './reader-codes.js';
-
 /** What a reference says, and how long it is; no character where XML 1.0 has none of that number. */
 export interface Reference {
   readonly character: string | undefined;
   readonly length: number;
 }
 
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
 const HASH = 0x23;
 const SEMICOLON = 0x3b;
 const SMALL_X = 0x78;
@@ -21,7 +22,7 @@ const ENTITIES = Object.entries({ lt: '<', gt: '>', amp: '&', quot: '"', apos: "
 /** One of the five entities, or a character by its number. There is no DTD, so there are no others: undefined. */
 export function referenceAt(codes: Buffer, at: number): Reference | undefined {
   if (codes[at + 1] === HASH) return characterAt(codes, at);
-  return ENTITIES.find(({ literal, length }) => isAt(codes, at, literal, length));
+  return ENTITIES.find(({ literal }) => literal.every((code, offset) => codes[at + offset] === code));
 }
 
 function characterAt(codes: Buffer, start: number): Reference | undefined {

@@ -1,5 +1,4 @@
-import { isSpace } from './reader-codes.js';
-import { type Tag, tagOf } from './reader-scan.js';
+import { isSpace, type Tag, tagOf } from './reader-scan.js';
 import type { XmlRpcValue } from './values.js';
 
 /** An element that holds text of one type. */
