@@ -1,7 +1,7 @@
 import { judgeReader, type Verdict } from './judge.js';
 import { inputOf, MEGABYTE, MS_A_MEGABYTE } from './mutate.js';
 import { post } from './post.js';
-import type { Found, Reply } from './target.js';
+import type { Found, Question, Reply } from './target.js';
 import { TargetProcess } from './target-process.js';
 
 export interface FuzzOptions {
@@ -61,7 +61,10 @@ class FuzzRun {
   }
 
   async run(): Promise<FuzzReport> {
-    const { goesOn, reads, posts, isMeasured } = this.#options;
+    const { goesOn, reads, posts, bombBytes, isMeasured } = this.#options;
+    if (isMeasured && !(await this.#keep({ ask: 'bombs', bytes: bombBytes }))) {
+      this.#found.push({ problem: 'the process ended, or hung, while it read the bombs' });
+    }
     let rounds = 0;
     for (; goesOn(rounds); rounds++) {
       await this.#read(reads);
@@ -73,7 +76,7 @@ class FuzzRun {
     }
     const gained = gainOf(this.#heapMb);
     if (isMeasured && gained > MOST_GAINED_MB) {
-      this.#found.push({ index: -1, problem: `the heap grew by ${gained.toFixed(1)} MB over the run` });
+      this.#found.push({ problem: `the heap grew by ${gained.toFixed(1)} MB over the run` });
     }
     return {
       rounds,
@@ -96,25 +99,25 @@ class FuzzRun {
   }
 
   async #read(count: number): Promise<void> {
-    const { seed, bombBytes } = this.#options;
+    const { seed, bombBytes, isMeasured } = this.#options;
     const from = this.#next;
     this.#next += count;
-    if (await this.#readSome({ seed, from, count, bombBytes })) return;
+    if (await this.#keep({ ask: 'read', inputs: { seed, from, count, bombBytes }, isMeasured })) return;
     // It ended within the batch: which input it was is found one by one.
     for (let index = from; index < from + count; index++) {
-      if (!(await this.#readSome({ seed, from: index, count: 1, bombBytes }))) {
-        this.#found.push({ index, problem: 'the process ended, or hung, while it read this' });
-      }
+      const inputs = { seed, from: index, count: 1, bombBytes };
+      if (await this.#keep({ ask: 'read', inputs, isMeasured })) continue;
+      this.#found.push({ index, problem: 'the process ended, or hung, while it read this' });
     }
   }
 
-  async #readSome(batch: { seed: number; from: number; count: number; bombBytes: number }): Promise<boolean> {
+  /** Asks for what is found, and keeps it; false where the process ended in place of an answer. */
+  async #keep(question: Question): Promise<boolean> {
     const target = await this.#running();
-    const reply = await target.ask<Counted>({ ask: 'read', ...batch });
+    const reply = await target.ask<Counted>(question);
     if (reply === undefined) return false;
     this.#worstRead = Math.max(this.#worstRead, reply.worst);
-    const { isMeasured } = this.#options;
-    this.#found.push(...reply.found.filter(({ problem }) => isMeasured || !problem.includes('ms/MB')));
+    this.#found.push(...reply.found);
     return true;
   }
 

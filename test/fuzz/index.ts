@@ -33,8 +33,8 @@ const report = await fuzz({
 });
 
 for (const { index, problem } of report.found) {
-  process.stdout.write(`input ${index}: ${problem}\n`);
-  if (index < 0) continue;
+  process.stdout.write(`${index === undefined ? '' : `input ${index}: `}${problem}\n`);
+  if (index === undefined) continue;
   const body = inputOf(seed, index, BOMB_BYTES);
   if (body.length > LONGEST_KEPT) continue;
   mkdirSync(cases, { recursive: true });
