@@ -224,6 +224,29 @@ describe('the writer', () => {
     );
   });
 
+  test('writes a great length of any one thing well-formed, and it is read back', () => {
+    for (const unit of [
+      'a',
+      '<',
+      '&',
+      ']]>',
+      '\r',
+      '\r\n',
+      '\0',
+      '\ud800',
+      '\udc00',
+      '\ufffe',
+      '😀',
+      'ä',
+      '&#0;',
+    ]) {
+      const text = unit.repeat(100_000 / unit.length);
+      const body = writeResponse({ [unit]: text });
+      expect(isWellFormed(body), JSON.stringify(unit)).toBe(true);
+      expect(readMethodResponse(body)).toEqual(carried({ [unit]: text }));
+    }
+  });
+
   test('is read by npm xmlrpc as what was meant', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(commonValue, { maxLength: 3 }), async (params) => {
