@@ -5,8 +5,8 @@ import { Deadlines } from './deadlines.js';
 
 /** What comes within this of a change is told together with it, and nobody is answered more often. */
 const WINDOW_MS = 20;
-/** So many are answered in a turn of the event loop; a change that is written for an answer counts for a quarter. */
-const ANSWERS_A_TURN = 250;
+/** So many are answered in a turn of the event loop, some 2 ms; a change that is written for an answer counts for a quarter. */
+const ANSWERS_A_TURN = 100;
 const CHANGES_AN_ANSWER = 4;
 /** More than this waiting at once, and further ones are refused. */
 const WAITERS_LIMIT = 50_000;
@@ -42,7 +42,7 @@ type Round = (waiter: Waiter) => PreparedAnswer;
 
 /**
  * Callers that wait for a change of a name, or of any (long polls). A change opens a window; when it closes, each is
- * answered with what came since its cursor, those who know as much as each other with the same answer, and a few
+ * answered with what came since its cursor, those who know as much as each other with the same answer, and a
  * hundred in a turn of the event loop, so that other calls are not held up.
  */
 export class ChangeHub {

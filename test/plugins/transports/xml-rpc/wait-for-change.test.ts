@@ -194,7 +194,7 @@ describe('a client that is far behind', () => {
 });
 
 describe('many clients', () => {
-  it('are given one and the same answer, wherever their cursors are, a few hundred in a turn', async () => {
+  it('are given one and the same answer, wherever their cursors are, a hundred in a turn', async () => {
     const { wait, services, clock, settle, turns, drain, hub } = await makeHub();
     const waits: Wait[] = [];
     for (let at = 0; at < 600; at += 1) {
@@ -207,7 +207,7 @@ describe('many clients', () => {
     const answered = () => waits.filter(({ answer }) => answer !== undefined).length;
     turns.shift()?.();
     await settle();
-    expect(answered()).toBe(250);
+    expect(answered()).toBe(100);
     expect(turns).toHaveLength(1);
     // Comes too late for this answer, and is told with the next.
     await services.register({ ...ECHO, instance: 'late' });
@@ -227,7 +227,7 @@ describe('many clients', () => {
     expectEmpty(waits[0] as Wait, services.cursor);
   });
 
-  it('of as many names are answered a few hundred in a turn too', async () => {
+  it('of as many names are answered a hundred in a turn too', async () => {
     const { wait, services, clock, turns, settle, drain } = await makeHub();
     const waits = Array.from({ length: 600 }, (_, at) => wait(services.cursor, 300_000, `name ${at}`));
     for (let at = 0; at < 600; at += 1) await services.register({ ...ECHO, name: `name ${at}` });
@@ -235,8 +235,8 @@ describe('many clients', () => {
     turns.shift()?.();
     await settle();
     const answered = waits.filter(({ answer }) => answer !== undefined).length;
-    expect(answered).toBeGreaterThan(100);
-    expect(answered).toBeLessThanOrEqual(250);
+    expect(answered).toBeGreaterThan(50);
+    expect(answered).toBeLessThanOrEqual(100);
     await drain();
     expect(waits.map(told)).toEqual(waits.map((_, at) => [`registered name ${at}/a`]));
   });
