@@ -52,6 +52,13 @@ export async function processorTime({ child }: ServerChild): Promise<number> {
   return user + system;
 }
 
+/** Bytes of memory that it holds, after garbage collection. */
+export async function residentMemory({ child }: ServerChild): Promise<number> {
+  child.send('memory');
+  const [bytes] = (await once(child, 'message')) as [number];
+  return bytes;
+}
+
 /** Sends POSTs for some seconds and answers how many were answered a second; rejects where any was answered wrongly. */
 export async function send(
   { url }: Pick<ServerChild, 'url'>,

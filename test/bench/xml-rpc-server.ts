@@ -1,4 +1,6 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import xmlrpc from 'xmlrpc';
 import { createRegistry, type Registry, RegistryError, silentLogger } from '../../core/index.js';
 import { builtins } from '../../plugins/index.js';
@@ -7,7 +9,8 @@ import { A_SERVICE, nameOf, recordOf } from './records.js';
 
 /**
  * One server of the benchmarks, run as a process of its own: `bare`, node:http that reads the body and answers a
- * constant; `npm`, npm xmlrpc's server with a table of services; `rollcall`, the door with a store, `memory` unless its entry in a configuration is given as JSON; `filled`,
+ * constant; `bare-waiters`, the same that holds requests to wait until another changes something; `npm`, npm xmlrpc's
+ * server with a table of services; `rollcall`, the door with a store, `memory` unless its entry in a configuration is given as JSON; `filled`,
  * the door with so many instances in memory.
  */
 const servers: Record<string, (argument: string) => Promise<number>> = {
@@ -61,6 +64,33 @@ const servers: Record<string, (argument: string) => Promise<number>> = {
       }
     });
   },
+  'bare-waiters': () => {
+    const answer = writeResponse(1);
+    // As long as what Rollcall tells of one change.
+    const news = writeResponse('x'.repeat(1_400));
+    const waiting: ServerResponse[] = [];
+    const end = (response: ServerResponse, body: string) => {
+      response.writeHead(200, { 'Content-Type': 'text/xml', 'Content-Length': Buffer.byteLength(body) });
+      response.end(body);
+    };
+    const server = createServer((request, response) => {
+      let first: Buffer | undefined;
+      request.on('data', (chunk: Buffer) => {
+        first ??= chunk;
+      });
+      request.on('end', () => {
+        const text = first?.toString() ?? '';
+        if (text.startsWith('wait')) {
+          waiting.push(response);
+          return;
+        }
+        end(response, answer);
+        if (text.startsWith('change')) for (const one of waiting.splice(0)) end(one, news);
+      });
+    });
+    server.keepAliveTimeout = 600_000;
+    return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(portOf(server.address()))));
+  },
   rollcall: async (argument) => portOfDoor(await start(JSON.parse(argument))),
   filled: async (argument) => {
     const registry = await start('memory');
@@ -95,6 +125,13 @@ function portOf(address: unknown): number {
   return (address as { port: number }).port;
 }
 
+function memory(): number {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  for (let count = 0; count < 3; count++) collect();
+  return process.memoryUsage.rss();
+}
+
 const [name = '', argument = '"memory"'] = process.argv.slice(2);
 const begin = servers[name];
 if (begin === undefined) throw new Error(`expected one of ${Object.keys(servers).join(', ')}`);
@@ -103,5 +140,5 @@ try {
 } catch (error) {
   process.send?.({ code: error instanceof RegistryError ? error.code : 'INTERNAL', message: String(error) });
 }
-process.on('message', () => process.send?.(process.cpuUsage()));
+process.on('message', (message) => process.send?.(message === 'memory' ? memory() : process.cpuUsage()));
 process.on('disconnect', () => process.exit(0));
