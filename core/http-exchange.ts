@@ -36,6 +36,7 @@ export abstract class Exchange implements DoorRequest {
   #controller: AbortController | undefined;
   /** Why its signal is aborted. An error is made of it where someone looks: to make one costs more than all else here. */
   #ending: 'left' | 'closing' | undefined;
+  #tellGone: ((reason: Error) => void) | undefined;
 
   constructor(context: ExchangeContext, doorway: Doorway, path: string, query: string) {
     this.context = context;
@@ -61,6 +62,11 @@ export abstract class Exchange implements DoorRequest {
       if (this.#ending !== undefined) this.#controller.abort(reasonOf(this.#ending));
     }
     return this.#controller.signal;
+  }
+
+  onGone(tell: (reason: Error) => void): void {
+    this.#tellGone = tell;
+    if (this.#ending !== undefined) tell(reasonOf(this.#ending));
   }
 
   /** The peer has gone: whatever is replied now reaches nobody. */
@@ -132,6 +138,7 @@ export abstract class Exchange implements DoorRequest {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
     this.#controller?.abort(reasonOf(ending));
+    this.#tellGone?.(reasonOf(ending));
   }
 }
 

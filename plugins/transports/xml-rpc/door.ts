@@ -149,6 +149,10 @@ class HttpCaller implements Caller {
     return this.#request.signal;
   }
 
+  onGone(tell: (reason: Error) => void): void {
+    this.#request.onGone(tell);
+  }
+
   get remote(): string {
     return this.#request.remote;
   }

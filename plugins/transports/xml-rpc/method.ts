@@ -16,6 +16,8 @@ export interface Caller {
   readonly by: By;
   /** Aborts when nobody waits for the answer any more. Made on demand. */
   readonly signal: AbortSignal;
+  /** The same for who lets many wait: calls `tell` with the signal's reason, at next to no cost. */
+  onGone(tell: (reason: Error) => void): void;
   /** The peer's address, and what it showed of itself, for access rules. */
   readonly remote: string;
   readonly authorization: string | undefined;

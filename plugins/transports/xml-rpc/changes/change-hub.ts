@@ -80,14 +80,14 @@ export class ChangeHub {
   }
 
   /**
-   * What came to a name, or to any, after a cursor; waits for it at most `timeoutMs`. `signalOf`, asked where it waits,
-   * gives the request's. Throws LIMIT_REACHED; rejects with the reason of the signal where that is a RegistryError: STOPPING.
+   * What came to a name, or to any, after a cursor; waits for it at most `timeoutMs`. `onGone`, called where it waits, is
+   * the request's. Throws LIMIT_REACHED; rejects with what `onGone` tells where that is a RegistryError: STOPPING.
    */
   wait(
     cursor: string,
     timeoutMs: number,
     name: string | undefined,
-    signalOf: () => AbortSignal,
+    onGone: (tell: (reason: Error) => void) => void,
   ): PreparedAnswer | Promise<PreparedAnswer> {
     const since = this.#services.revisionOf(cursor);
     if (since === undefined) return this.#answers.reset();
@@ -109,14 +109,14 @@ export class ChangeHub {
     const scope = this.#scope(name);
     if (isNews) scope.hasNews = true;
     // All who know of the last change of the scope know as much as each other, wherever their cursors are.
-    return this.#add(scope, Math.min(since, last), timeoutMs, signalOf());
+    return this.#add(scope, Math.min(since, last), timeoutMs, onGone);
   }
 
   #add(
     scope: Scope,
     since: number,
     timeoutMs: number,
-    signal: AbortSignal,
+    onGone: (tell: (reason: Error) => void) => void,
   ): PreparedAnswer | Promise<PreparedAnswer> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
@@ -131,9 +131,7 @@ export class ChangeHub {
       waiter.deadline = this.#deadlines.add(waiter, timeoutMs);
       scope.waiters.add(waiter);
       this.#waiting += 1;
-      const gone = () => this.#gone(waiter, signal.reason);
-      if (signal.aborted) gone();
-      else signal.addEventListener('abort', gone);
+      onGone((reason) => this.#gone(waiter, reason));
     });
   }
 

@@ -23,7 +23,7 @@ export function createWaitForChangeRun(
         );
       }
       if (name !== undefined) parseArgument(scopeSchema, { name });
-      return hub.wait(cursor, timeout * 1_000, name, () => caller.signal);
+      return hub.wait(cursor, timeout * 1_000, name, (tell) => caller.onGone(tell));
     },
   };
 }

@@ -47,13 +47,15 @@ export async function makeHub(options: { limit?: number; made?: Made } = {}) {
     },
     /** Asks as a client does. Throws what the call throws at once. */
     wait(cursor: string, timeoutMs = 300_000, name?: string): Wait {
-      const controller = new AbortController();
+      let leave: (reason: Error) => void = () => {};
       const state: { answer?: ChangesStruct; error?: unknown; prepared?: PreparedAnswer } = {};
       const got = (prepared: PreparedAnswer) => {
         state.prepared = prepared;
         state.answer = decode(prepared);
       };
-      const result = hub.wait(cursor, timeoutMs, name, () => controller.signal);
+      const result = hub.wait(cursor, timeoutMs, name, (tell) => {
+        leave = tell;
+      });
       if (result instanceof Promise) result.then(got, (error) => Object.assign(state, { error }));
       else got(result);
       return {
@@ -66,7 +68,7 @@ export async function makeHub(options: { limit?: number; made?: Made } = {}) {
         get prepared() {
           return state.prepared;
         },
-        leave: (reason) => controller.abort(reason),
+        leave: (reason = new Error('The caller has gone')) => leave(reason),
       };
     },
   };

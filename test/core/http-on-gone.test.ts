@@ -1,0 +1,52 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { closeAll, patientDoor, serve } from '../support/http-door.js';
+
+afterEach(closeAll);
+
+describe('a door that lets many wait', () => {
+  it('is told when a peer goes away, and only then', async () => {
+    const patient = patientDoor();
+    const { connect } = await serve({ handle: patient.handle });
+    const [leaves, stays] = [await connect(), await connect()];
+    leaves.post('/', 'a');
+    await patient.waitFor(1);
+    stays.post('/', 'b');
+    const [first, second] = await patient.waitFor(2);
+    const told: string[] = [];
+    second?.request.onGone(() => told.push('stays'));
+    const gone = new Promise<Error>((resolve) => first?.request.onGone(resolve));
+    leaves.close();
+    expect(await gone).toMatchObject({ name: 'AbortError' });
+    second?.reply(200, 'text/plain', 'done');
+    expect((await stays.answer()).body).toBe('done');
+    expect(told).toEqual([]);
+  });
+
+  it('is told at once where it asks too late', async () => {
+    const patient = patientDoor();
+    const { connect } = await serve({ handle: patient.handle });
+    const connection = await connect();
+    connection.post('/', 'a');
+    const [held] = await patient.waitFor(1);
+    const gone = new Promise<Error>((resolve) => held?.request.onGone(resolve));
+    connection.close();
+    await gone;
+    let told: Error | undefined;
+    held?.request.onGone((reason) => {
+      told = reason;
+    });
+    expect(told).toBe(held?.request.signal.reason);
+  });
+
+  it('is told when it closes, and what it answers then is delivered', async () => {
+    const patient = patientDoor();
+    const { connect, door } = await serve({ handle: patient.handle }, { stopTimeoutMs: 10_000 });
+    const connection = await connect();
+    connection.post('/', 'a');
+    const [held] = await patient.waitFor(1);
+    held?.request.onGone((reason) => held.reply(200, 'text/plain', reason.message));
+    const closed = door.close();
+    expect((await connection.answer()).body).toBe('The door closes');
+    await closed;
+  });
+});
