@@ -59,7 +59,7 @@ export interface DoorRequest {
   readonly remote: string;
   readonly authorization: string | undefined;
   /**
-   * Calls `tell` once if the peer goes away, or the door closes, before the request is answered; with what `signal` aborts
+   * Calls `tell` once if the peer goes away, or the door closes, while the request is under way; with what `signal` aborts
    * with. For who lets thousands wait: a signal with a listener takes 1 KB and 12 µs. Only the last `tell` given counts.
    */
   onGone(tell: (reason: Error) => void): void;

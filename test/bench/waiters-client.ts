@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { writeCall } from '../../plugins/transports/xml-rpc/writer.js';
 
 /**
  * The clients of the benchmark of waiters, all in this one process: so many connections that wait for a change, one that
- * makes the change, and one that calls all the while. It is told by messages, and answers by them; see waiters.ts.
+ * makes the change, and one that calls all the while, in a thread of its own, so that it waits for the server and not
+ * for the other clients. It is told by messages, and answers by them; see waiters.ts.
  */
 
 /** What one round took, in milliseconds. */
@@ -92,7 +96,7 @@ class Clients {
   readonly #bodies: Bodies;
   readonly #waiters: Client[] = [];
   #caller: Client | undefined;
-  #other: Client | undefined;
+  #other: Worker | undefined;
   #cursor = '';
   #changes = 0;
 
@@ -103,7 +107,8 @@ class Clients {
 
   async open(count: number): Promise<void> {
     this.#caller = await Client.open(this.#url);
-    this.#other = await Client.open(this.#url);
+    const caller = { address: this.#url.href, body: this.#bodies.other };
+    this.#other = new Worker(fileURLToPath(import.meta.url), { workerData: caller });
     while (this.#waiters.length < count) {
       const more = Math.min(CONNECTED_AT_ONCE, count - this.#waiters.length);
       this.#waiters.push(...(await Promise.all(Array.from({ length: more }, () => Client.open(this.#url)))));
@@ -138,21 +143,15 @@ class Clients {
 
   async change({ read }: { read: () => Promise<readonly number[]> }): Promise<Round> {
     if (this.#caller === undefined || this.#other === undefined) throw new Error('not open');
-    let longestCall = 0;
-    let isOver = false;
-    const calls = (async () => {
-      while (!isOver) {
-        const began = performance.now();
-        await this.#other?.call(this.#bodies.other);
-        longestCall = Math.max(longestCall, performance.now() - began);
-      }
-    })();
+    this.#other.postMessage('begin');
+    // It is at it once it has been answered.
+    await once(this.#other, 'message');
     this.#changes += 1;
     await this.#caller.call(this.#bodies.change.replace('NUMBER', String(1_000 + this.#changes)));
     const changedAt = performance.now();
     const times = await read();
-    isOver = true;
-    await calls;
+    this.#other.postMessage('end');
+    const [longestCall] = (await once(this.#other, 'message')) as [number];
     const after = times.map((time) => time - changedAt).toSorted((a, b) => a - b);
     const at = (share: number) => after[Math.ceil(after.length * share) - 1] ?? Number.NaN;
     return { p50: at(0.5), p99: at(0.99), last: at(1), longestCall };
@@ -164,12 +163,36 @@ function cursorIn(text: string): string {
   return /<name>cursor<\/name><value><string>(.*?)<\/string>/.exec(text)?.[1] ?? '';
 }
 
-const [address = '', kind = '', count = '0'] = process.argv.slice(2);
-const clients = new Clients(new URL(address), kind === 'bare' ? BARE : RPC);
-let waiting: Awaited<ReturnType<Clients['wait']>> | undefined;
-process.on('message', async (message) => {
-  if (message === 'open') await clients.open(Number(count));
-  if (message === 'wait') waiting = await clients.wait();
-  process.send?.(message === 'change' && waiting ? await clients.change(waiting) : 'done');
-});
-process.on('disconnect', () => process.exit(0));
+/** Calls without a pause, from `begin` until `end`; answers the first with a message, and then how long the longest took. */
+async function callAllTheWhile(address: string, body: string): Promise<void> {
+  const client = await Client.open(new URL(address));
+  let isOn = false;
+  parentPort?.on('message', async (message) => {
+    isOn = message === 'begin';
+    if (!isOn) return;
+    await client.call(body);
+    parentPort?.postMessage('begun');
+    let longest = 0;
+    while (isOn) {
+      const began = performance.now();
+      await client.call(body);
+      longest = Math.max(longest, performance.now() - began);
+    }
+    parentPort?.postMessage(longest);
+  });
+}
+
+async function main(): Promise<void> {
+  const [address = '', kind = '', count = '0'] = process.argv.slice(2);
+  const clients = new Clients(new URL(address), kind === 'bare' ? BARE : RPC);
+  let waiting: Awaited<ReturnType<Clients['wait']>> | undefined;
+  process.on('message', async (message) => {
+    if (message === 'open') await clients.open(Number(count));
+    if (message === 'wait') waiting = await clients.wait();
+    process.send?.(message === 'change' && waiting ? await clients.change(waiting) : 'done');
+  });
+  process.on('disconnect', () => process.exit(0));
+}
+
+if (isMainThread) await main();
+else await callAllTheWhile(workerData.address, workerData.body);
