@@ -2,11 +2,11 @@ import type { PluginApi, RecordChange, ServiceRecord } from '../../../../core/in
 import { instanceXml } from '../methods/instance-xml.js';
 import type { ChangeStruct, ChangesStruct } from '../methods/types.js';
 import { EncodedValue, type PreparedAnswer } from '../values.js';
-import { prepareAnswer } from '../writer.js';
+import { encodeValue, prepareAnswer } from '../writer.js';
 
 /** One answer holds at most so many changes, */
 const MOST_CHANGES = 1_000;
-/** and so many characters of them: a thousand ordinary ones take half of it. */
+/** and so many characters of them, or fewer where the door has shorter answers: a thousand ordinary ones take half of it. */
 const MOST_LENGTH = 2 * 1024 * 1024;
 
 /** An answer with changes, or with word that they are not all known, and who may be given it. */
@@ -23,11 +23,13 @@ export interface NewsAnswer {
 /** Writes the answers of `wait_for_change`, each once for all who are to have it. */
 export class ChangeAnswers {
   readonly #services: PluginApi['services'];
+  readonly #mostLength: number;
   #reset: { readonly cursor: string; readonly answer: PreparedAnswer } | undefined;
   #nothing: { readonly revision: number; readonly answer: PreparedAnswer } | undefined;
 
-  constructor(services: PluginApi['services']) {
+  constructor(services: PluginApi['services'], maxAnswer: number) {
     this.#services = services;
+    this.#mostLength = Math.min(MOST_LENGTH, maxAnswer);
   }
 
   /** Read the records anew, and go on from here. */
@@ -55,7 +57,7 @@ export class ChangeAnswers {
     for (let limit = MOST_CHANGES; limit >= 1; limit >>= 1) {
       const stretch = this.#services.changesAfter(since, { name, limit });
       if (stretch === undefined || stretch.changes.length > limit) break;
-      const changes = writeChanges(stretch.changes);
+      const changes = writeChanges(stretch.changes, this.#mostLength);
       if (changes === undefined) continue;
       const cursor = this.#services.cursorOf(stretch.revision);
       const answer = prepare({ cursor, changes, reset: false });
@@ -65,7 +67,7 @@ export class ChangeAnswers {
   }
 }
 
-function prepare(answer: Omit<ChangesStruct, 'changes'> & { changes: readonly PreparedAnswer[] }) {
+function prepare(answer: Omit<ChangesStruct, 'changes'> & { changes: readonly EncodedValue[] }) {
   return prepareAnswer(answer);
 }
 
@@ -73,7 +75,10 @@ function prepare(answer: Omit<ChangesStruct, 'changes'> & { changes: readonly Pr
  * What became of each instance, in the order of the last change of each; undefined where it is too long. They are told
  * apart by their ids: registered anew after it was removed, an instance is another one with the same key.
  */
-function writeChanges(changes: readonly RecordChange[]): readonly PreparedAnswer[] | undefined {
+function writeChanges(
+  changes: readonly RecordChange[],
+  mostLength: number,
+): readonly EncodedValue[] | undefined {
   const last = new Map<number, { kind: ChangeStruct['kind']; record: ServiceRecord }>();
   for (const { record, previous } of changes) {
     if (previous !== undefined && previous.id !== record?.id) {
@@ -87,13 +92,13 @@ function writeChanges(changes: readonly RecordChange[]): readonly PreparedAnswer
       last.set(record.id, { kind: isNew ? 'registered' : 'changed', record });
     }
   }
-  const written: PreparedAnswer[] = [];
+  const written: EncodedValue[] = [];
   let length = 0;
   for (const { kind, record } of last.values()) {
-    const answer = prepareAnswer({ kind, instance: new EncodedValue(instanceXml(record)) });
-    length += answer.xml.length;
-    if (length > MOST_LENGTH) return undefined;
-    written.push(answer);
+    const change = encodeValue({ kind, instance: new EncodedValue(instanceXml(record)) });
+    length += change.xml.length;
+    if (length > mostLength) return undefined;
+    written.push(change);
   }
   return written;
 }

@@ -1,4 +1,5 @@
 import { type Clock, type PluginApi, RegistryError, type Timer } from '../../../../core/index.js';
+import type { Context } from '../methods/context.js';
 import type { PreparedAnswer } from '../values.js';
 import { ChangeAnswers, type NewsAnswer } from './change-answers.js';
 import { Deadlines } from './deadlines.js';
@@ -62,7 +63,7 @@ export class ChangeHub {
 
   /** `later` runs something in a later turn of the event loop, once others had theirs. */
   constructor(
-    { services, clock }: Pick<PluginApi, 'services' | 'clock'>,
+    { services, clock, maxAnswer }: Pick<Context, 'services' | 'clock' | 'maxAnswer'>,
     options: { later?: (run: () => void) => void; limit?: number } = {},
   ) {
     const { later = setImmediate, limit = WAITERS_LIMIT } = options;
@@ -70,7 +71,7 @@ export class ChangeHub {
     this.#clock = clock;
     this.#later = later;
     this.#limit = limit;
-    this.#answers = new ChangeAnswers(services);
+    this.#answers = new ChangeAnswers(services, maxAnswer);
     this.#deadlines = new Deadlines(clock, (waiter) => this.#timedOut(waiter));
   }
 
@@ -136,19 +137,17 @@ export class ChangeHub {
   }
 
   #scope(name: string | undefined): Scope {
-    let scope = this.#scopes.get(name);
-    if (scope === undefined) {
-      const watch = this.#services.onChange(name, () => this.#changed(made));
-      const made: Scope = {
-        name,
-        waiters: new Set(),
-        window: undefined,
-        hasNews: false,
-        close: () => watch.close(),
-      };
-      scope = made;
-      this.#scopes.set(name, scope);
-    }
+    const known = this.#scopes.get(name);
+    if (known !== undefined) return known;
+    const scope: Scope = {
+      name,
+      waiters: new Set(),
+      window: undefined,
+      hasNews: false,
+      close: () => watch.close(),
+    };
+    const watch = this.#services.onChange(name, () => this.#changed(scope));
+    this.#scopes.set(name, scope);
     return scope;
   }
 

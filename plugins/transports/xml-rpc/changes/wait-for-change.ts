@@ -11,7 +11,7 @@ const scopeSchema = z.object({ name: serviceName });
 
 /** What runs `wait_for_change`. */
 export function createWaitForChangeRun(
-  context: Pick<Context, 'services' | 'clock'>,
+  context: Pick<Context, 'services' | 'clock' | 'maxAnswer'>,
 ): Runs<'wait_for_change'> {
   const hub = new ChangeHub(context);
   return {

@@ -1,11 +1,10 @@
 import { expect } from 'vitest';
-import type { PluginApi } from '../../../../core/index.js';
 import { ChangeHub } from '../../../../plugins/transports/xml-rpc/changes/change-hub.js';
 import type { ChangesStruct } from '../../../../plugins/transports/xml-rpc/methods/types.js';
 import { readMethodResponse } from '../../../../plugins/transports/xml-rpc/reader.js';
 import type { PreparedAnswer } from '../../../../plugins/transports/xml-rpc/values.js';
-import { writeResponse } from '../../../../plugins/transports/xml-rpc/writer.js';
-import { type Made, makeServiceDB } from '../../../support/make-servicedb.js';
+import { MAX_ANSWER, writeResponse } from '../../../../plugins/transports/xml-rpc/writer.js';
+import { makeServiceDB } from '../../../support/make-servicedb.js';
 
 /** One wait: what it was answered, once it was. */
 export interface Wait {
@@ -17,14 +16,17 @@ export interface Wait {
 }
 
 /** A hub over a ServiceDB, with time and turns of the event loop in the test's hands. */
-export async function makeHub(options: { limit?: number; made?: Made } = {}) {
-  const made = options.made ?? (await makeServiceDB());
+export async function makeHub(options: { limit?: number; maxAnswer?: number } = {}) {
+  const made = await makeServiceDB();
   const { services, clock } = made;
   const turns: (() => void)[] = [];
-  const hub = new ChangeHub({ services, clock } as Pick<PluginApi, 'services' | 'clock'>, {
-    later: (run) => turns.push(run),
-    ...(options.limit !== undefined && { limit: options.limit }),
-  });
+  const hub = new ChangeHub(
+    { services, clock, maxAnswer: options.maxAnswer ?? MAX_ANSWER },
+    {
+      later: (run) => turns.push(run),
+      ...(options.limit !== undefined && { limit: options.limit }),
+    },
+  );
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
   /** Runs what was put off to a later turn, and what that puts off. */
   const drain = async () => {
