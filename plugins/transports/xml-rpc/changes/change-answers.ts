@@ -56,7 +56,7 @@ export class ChangeAnswers {
     // Too much to tell at once is told in parts, down to a commit a time; and a commit that is too much, not at all.
     for (let limit = MOST_CHANGES; limit >= 1; limit >>= 1) {
       const stretch = this.#services.changesAfter(since, { name, limit });
-      if (stretch === undefined || stretch.changes.length > limit) break;
+      if (stretch === undefined || stretch.changes.length > MOST_CHANGES) break;
       const changes = writeChanges(stretch.changes, this.#mostLength);
       if (changes === undefined) continue;
       const cursor = this.#services.cursorOf(stretch.revision);

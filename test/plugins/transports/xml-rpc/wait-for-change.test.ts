@@ -187,6 +187,19 @@ describe('a client that is far behind', () => {
     );
   });
 
+  it('gets a commit of many instances alone where it leaves no room for what came after it', async () => {
+    const { wait, services } = await makeHub({ maxAnswer: 512 * 1024 });
+    for (let at = 0; at < 300; at += 1) await services.register({ ...ECHO, instance: `i${at}` });
+    const { cursor } = services;
+    await services.unregister('echo');
+    for (let at = 0; at < 300; at += 1)
+      await services.register({ ...ECHO, name: 'after', instance: `${at}` });
+    const first = wait(cursor, 0);
+    expect(first.answer?.reset).toBe(false);
+    expect(first.answer?.changes).toHaveLength(300);
+    expect(told(wait(first.answer?.cursor ?? '', 0))?.[0]).toBe('registered after/0');
+  });
+
   it('begins anew after a single commit that is too large to tell', async () => {
     const { wait, services } = await makeHub();
     for (let at = 0; at < 1_001; at += 1) await services.register({ ...ECHO, instance: `i${at}` });
