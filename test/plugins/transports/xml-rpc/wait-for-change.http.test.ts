@@ -141,7 +141,8 @@ describe('the Python of the docs', () => {
   it.skipIf(!python.isMet)(`keeps a list that is as the registry has it${python.note}`, async () => {
     const { registry, url } = await start();
     const page = readFileSync(new URL('../../../../docs/xml-rpc.md', import.meta.url), 'utf8');
-    const [, script = ''] = /## Waiting for changes\n[\s\S]*?```python\n([\s\S]*?)```/.exec(page) ?? [];
+    // `py`, not `python`: the page's other blocks are run together, and this one never ends.
+    const [, script = ''] = /## Waiting for changes\n[\s\S]*?```py\n([\s\S]*?)```/.exec(page) ?? [];
     const child = spawn('python3', ['-c', script.replace('http://127.0.0.1:8800', url)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
