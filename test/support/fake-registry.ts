@@ -1,6 +1,5 @@
 import { RegistryError } from '../../core/index.js';
-import type { PostOptions } from '../../plugins/transports/xml-rpc/client/link.js';
-import type { Answer, Calls, Mark } from '../../plugins/transports/xml-rpc/client/links.js';
+import type { Answer, CallSettings, Calls, Mark } from '../../plugins/transports/xml-rpc/client/links.js';
 import type { XmlRpcValue } from '../../plugins/transports/xml-rpc/values.js';
 import type { FakeClock } from './fake-clock.js';
 
@@ -71,11 +70,7 @@ export class FakeRegistry implements Calls {
     return true;
   }
 
-  async call(
-    method: string,
-    params: readonly XmlRpcValue[],
-    options: Partial<PostOptions> = {},
-  ): Promise<Answer> {
+  async call(method: string, params: readonly XmlRpcValue[], options: CallSettings = {}): Promise<Answer> {
     options.signal?.throwIfAborted();
     this.calls.push([method, ...params]);
     const failure = this.failures.get(method);
@@ -122,11 +117,7 @@ export class FakeRegistry implements Calls {
     if (this.isAway) throw new RegistryError('UNREACHABLE', 'The registry at fake did not answer.');
   }
 
-  async #answer(
-    method: string,
-    params: readonly XmlRpcValue[],
-    options: Partial<PostOptions>,
-  ): Promise<XmlRpcValue> {
+  async #answer(method: string, params: readonly XmlRpcValue[], options: CallSettings): Promise<XmlRpcValue> {
     const [name, second, third] = params as [string, XmlRpcValue, XmlRpcValue];
     switch (method) {
       case 'get_reg_count':
@@ -142,10 +133,10 @@ export class FakeRegistry implements Calls {
       case 'unregister':
         return this.remove(name, this.#instances.find((one) => one.id === second)?.instance as string);
       case 'find': {
-        const { name: wanted, id } = name as unknown as { name: string; id: { $gt: number } };
-        const { limit } = second as { limit: number };
+        const { name: wanted } = name as unknown as { name: string };
+        const { limit, after } = second as { limit: number; after: number };
         return this.#instances
-          .filter((one) => one.name === wanted && Number(one.id) > id.$gt)
+          .filter((one) => one.name === wanted && Number(one.id) > after)
           .sort((a, b) => Number(a.id) - Number(b.id))
           .slice(0, limit);
       }
@@ -166,7 +157,7 @@ export class FakeRegistry implements Calls {
     cursor: string,
     waitS: number,
     name: string,
-    { signal }: Partial<PostOptions>,
+    { signal }: CallSettings,
   ): Promise<XmlRpcValue> {
     const [epoch, revision] = cursor.split(':').map(Number);
     const isOver = new AbortController();

@@ -7,6 +7,7 @@ import { writeCall } from '../writer.js';
 import { parseAddress } from './address.js';
 import { isAway, RegistryFault, unreachable } from './failures.js';
 import { type ClientTls, Link, type PostOptions } from './link.js';
+import { waitOf } from './waits.js';
 
 /** Who answered a call: the same mark is the same process, as far as can be known. */
 export interface Mark {
@@ -20,9 +21,12 @@ export interface Answer {
   readonly from: Mark;
 }
 
+/** What one call may have otherwise than others. */
+export type CallSettings = Partial<Omit<PostOptions, 'isWait'>>;
+
 /** What calls a registry, and knows which one. */
 export interface Calls {
-  call(method: string, params: readonly XmlRpcValue[], options?: Partial<PostOptions>): Promise<Answer>;
+  call(method: string, params: readonly XmlRpcValue[], options?: CallSettings): Promise<Answer>;
   /** The address of this machine that the registry is reached from, where it has been reached. */
   readonly localAddress: string | undefined;
   /** Whether a call made now would reach the one that answered then. */
@@ -33,7 +37,7 @@ export interface Calls {
 
 export interface LinksOptions {
   readonly clock: Clock;
-  /** For a whole call, at each address. */
+  /** For a whole call, at each address; what the method itself waits comes on top. */
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly tls?: ClientTls | undefined;
@@ -62,31 +66,28 @@ export class Links implements Calls {
    * Calls a method. Rejects with RegistryFault, with UNREACHABLE where none of the addresses answers, with what else was
    * refused, and with the reason of a signal that aborts.
    */
-  async call(
-    method: string,
-    params: readonly XmlRpcValue[],
-    options: Partial<PostOptions> = {},
-  ): Promise<Answer> {
+  async call(method: string, params: readonly XmlRpcValue[], options: CallSettings = {}): Promise<Answer> {
     const body = written(method, params);
-    const { timeoutMs } = this.#options;
-    const errors: RegistryError[] = [];
+    const waitMs = waitOf(method, params);
+    const timeoutMs = options.timeoutMs ?? this.#options.timeoutMs + waitMs;
+    const errors: Error[] = [];
     const first = this.#current;
     for (let tried = 0; tried < this.#links.length; tried++) {
       const at = (first + tried) % this.#links.length;
       const link = this.#links[at] as Link;
       try {
-        const value = answerIn(await link.post(body, { timeoutMs, ...options }), link);
+        const value = answerIn(await link.post(body, { ...options, timeoutMs, isWait: waitMs > 0 }), link);
         this.#current = at;
         this.#turn(undefined, link);
         return { value, from: { link, session: link.session } };
       } catch (error) {
         if (!isAway(error)) throw error;
-        errors.push(error instanceof RegistryError ? error : unreachable(link.address.url, 'it is stopping'));
+        errors.push(error as Error);
       }
     }
-    const lost = noneOf(errors);
+    const lost = noneOf(errors, this.#links);
     this.#turn(lost, this.#links[first] as Link);
-    throw lost;
+    throw errors.length === 1 ? errors[0] : lost;
   }
 
   get localAddress(): string | undefined {
@@ -138,10 +139,13 @@ function answerIn(body: Buffer, { address }: Link): XmlRpcValue {
   return answer.value as XmlRpcValue;
 }
 
-/** One error for all addresses. */
-function noneOf(errors: readonly RegistryError[]): RegistryError {
+/** One error for what all addresses said. */
+function noneOf(errors: readonly Error[], links: readonly Link[]): RegistryError {
   const [first] = errors;
-  if (first !== undefined && errors.length === 1) return first;
-  const text = `No registry answered. ${errors.map(messageOf).join(' ')}`;
-  return new RegistryError('UNREACHABLE', text, { cause: new AggregateError(errors) });
+  const urls = links.map(({ address }) => address.url).join(', ');
+  if (errors.length > 1) {
+    const text = `No registry answered, of ${urls}. ${errors.map(messageOf).join(' ')}`;
+    return new RegistryError('UNREACHABLE', text, { cause: new AggregateError(errors) });
+  }
+  return first instanceof RegistryError ? first : unreachable(urls, 'it is stopping');
 }

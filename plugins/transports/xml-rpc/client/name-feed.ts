@@ -13,8 +13,6 @@ export interface FeedParts {
   readonly calls: Calls;
   readonly clock: Clock;
   readonly settings: Required<CacheOptions>;
-  /** For a call, without its wait. */
-  readonly timeoutMs: number;
   readonly onEvent: OnEvent;
 }
 
@@ -131,12 +129,11 @@ export class NameFeed {
 
   /** Waits for what comes after a cursor. Answers where to go on. */
   async #next(cursor: string): Promise<string> {
-    const { clock, settings, timeoutMs } = this.#parts;
+    const { clock, settings } = this.#parts;
     // After an absence the first answer comes at once, so that it is known that changes are being told again.
     const pollMs = this.#isLive ? settings.pollMs : 0;
     const began = clock.monotonic();
-    const wait = { isWait: true, timeoutMs: pollMs + timeoutMs };
-    const answer = await this.#call('wait_for_change', [cursor, pollMs / 1_000, this.name], wait);
+    const answer = await this.#call('wait_for_change', [cursor, pollMs / 1_000, this.name]);
     if (answer.reset) return this.#readAll(answer.cursor);
     if (answer.changes.length > 0) {
       this.cache.apply(
@@ -159,8 +156,7 @@ export class NameFeed {
     const found: Instance[] = [];
     for (let last = 0; ; ) {
       // By ids, not by how many were read: one that goes between two pages would hide another, for good.
-      const query = { name: this.name, id: { $gt: last } };
-      const page = await this.#call('find', [query, { sort: { id: 1 }, limit: PAGE }]);
+      const page = await this.#call('find', [{ name: this.name }, { after: last, limit: PAGE }]);
       for (const struct of page) {
         found.push(instanceFrom(struct as unknown as { [member: string]: XmlRpcValue }));
       }
@@ -201,18 +197,13 @@ export class NameFeed {
     }
   }
 
-  async #call<Name extends MethodName>(
-    method: Name,
-    params: ParamsOf<Name>,
-    options: { isWait?: boolean; timeoutMs?: number } = {},
-  ): Promise<AnswerOf<Name>> {
-    const { signal } = this.#end;
-    const answer = await this.#parts.calls.call(method, params as unknown as readonly XmlRpcValue[], {
-      ...options,
-      signal,
+  async #call<Name extends MethodName>(method: Name, params: ParamsOf<Name>): Promise<AnswerOf<Name>> {
+    const values = params as unknown as readonly XmlRpcValue[];
+    const { value } = await this.#parts.calls.call(method, values, {
+      signal: this.#end.signal,
       isBackground: true,
     });
-    return answer.value as AnswerOf<Name>;
+    return value as AnswerOf<Name>;
   }
 }
 

@@ -22,6 +22,7 @@ import {
 } from './options.js';
 import { Registration } from './registration.js';
 import { untilAborted } from './until-aborted.js';
+import { DEFAULT_WAIT_MS, LONGEST_WAIT_MS } from './waits.js';
 
 /** What the registry knows of a name, and how long ago it said so. */
 export interface Lookup {
@@ -63,9 +64,6 @@ export interface CallOptions {
 type OfPlugin<Name extends string> = Name extends MethodName ? never : Name;
 
 const DEFAULT_URL = 'http://127.0.0.1:8800';
-/** The registry's own. */
-const DEFAULT_WAIT_MS = 30_000;
-const LONGEST_WAIT_MS = 300_000;
 
 /**
  * A registry, as a program uses it: to register itself, and to find others. docs/client.md is its guide.
@@ -93,7 +91,7 @@ export class RegistryClient {
     options?: ClientOptions,
   ) {
     this.#settings = clientSettings(options);
-    const { clock, timeoutMs, cache } = this.#settings;
+    const { clock, cache } = this.#settings;
     const onEvent = safely(this.#settings.onEvent);
     this.#links = new Links(typeof url === 'string' ? [url] : url, {
       ...this.#settings,
@@ -102,7 +100,7 @@ export class RegistryClient {
     });
     this.#chooser = new Chooser(clock);
     if (cache !== undefined) {
-      this.#names = new Names({ calls: this.#links, clock, settings: cache, timeoutMs, onEvent });
+      this.#names = new Names({ calls: this.#links, clock, settings: cache, onEvent });
     }
   }
 
@@ -210,9 +208,11 @@ export class RegistryClient {
     ...params: XmlRpcValue[]
   ): Promise<unknown>;
   callWith(options: CallOptions, method: string, ...params: XmlRpcValue[]): Promise<unknown> {
-    const waitMs = waitOf(method, params);
-    const { timeoutMs = this.#settings.timeoutMs + waitMs, signal } = options;
-    return this.#call(method as MethodName, params as never, { timeoutMs, signal, isWait: waitMs > 0 });
+    return this.#run(async (signal) => {
+      const { timeoutMs } = options;
+      const own = timeoutMs === undefined ? { signal } : { signal, timeoutMs };
+      return (await this.#links.call(method, params, own)).value;
+    }, options.signal);
   }
 
   /** Unregisters what this client registered, ends its watches and cuts its connections. Never rejects. */
@@ -249,31 +249,10 @@ export class RegistryClient {
     return this.#names as Names;
   }
 
-  async #call<Name extends MethodName>(
-    method: Name,
-    params: ParamsOf<Name>,
-    options: { timeoutMs: number; signal: AbortSignal | undefined; isWait: boolean },
-  ): Promise<AnswerOf<Name>> {
-    const { timeoutMs, isWait } = options;
-    const values = params as unknown as readonly XmlRpcValue[];
-    const { value } = await this.#run(
-      (signal) => this.#links.call(method, values, { timeoutMs, isWait, signal }),
-      options.signal,
-    );
-    return value as AnswerOf<Name>;
-  }
-
   /** Awaited by the program: keeps the process alive, and ends with the signal and with the client. */
   #run<T>(run: (signal: AbortSignal) => Promise<T>, given: AbortSignal | undefined): Promise<T> {
     return this.#hold.during(() => untilAborted(run, [this.#end.signal, given]));
   }
-}
-
-/** How long a call is to wait for its answer, in milliseconds. */
-function waitOf(method: string, params: readonly XmlRpcValue[]): number {
-  if (method !== 'resolve' && method !== 'wait_for_change') return 0;
-  const seconds = Number(params[1] ?? DEFAULT_WAIT_MS / 1_000);
-  return seconds > 0 ? Math.min(seconds * 1_000, LONGEST_WAIT_MS) : 0;
 }
 
 function toInstance(struct: object): Instance {

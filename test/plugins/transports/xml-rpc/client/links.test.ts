@@ -106,7 +106,7 @@ describe('a call', () => {
     [503, 'LIMIT_REACHED: try again', 'UNREACHABLE', /HTTP 503: LIMIT_REACHED: try again/],
     [403, 'HOST_NOT_ALLOWED: not this Host', 'HOST_NOT_ALLOWED', /refused: not this Host/],
     [413, 'REQUEST_TOO_LARGE: at most 1 byte', 'REQUEST_TOO_LARGE', /at most 1 byte/],
-    [200, writeFault(1010, 'The door closes'), 'UNREACHABLE', /at http.* did not answer: it is stopping/],
+    [200, writeFault(1010, 'The door closes'), 'STOPPING', /^The door closes$/],
     [401, 'who are you', 'UNAUTHORIZED', /wants credentials: who are you/],
     [200, writeFault(1002, 'no'), 'REFUSED', /^no$/],
     [200, writeFault(-32700, 'what is this'), 'PARSE_ERROR', /^what is this$/],
@@ -206,7 +206,7 @@ describe('several addresses', () => {
     expect(tried).toEqual(['echo', 'echo']);
     await expect(links('http://127.0.0.1:1', 'http://[::1]:1').links.call('echo', [])).rejects.toMatchObject({
       code: 'UNREACHABLE',
-      message: expect.stringMatching(/^No registry answered\. .*127\.0\.0\.1:1.*\[::1\]:1/),
+      message: expect.stringMatching(/^No registry answered, of http.* .*127\.0\.0\.1:1.*\[::1\]:1/),
     });
   });
 
@@ -258,11 +258,7 @@ describe('who answered', () => {
     const server = createServer(echo);
     const { links: calls } = links(await listen(server));
     const { from } = await calls.call('echo', []);
-    await Promise.all([
-      calls.call('echo', []),
-      calls.call('echo', []),
-      calls.call('echo', [], { isWait: true }),
-    ]);
+    await Promise.all([calls.call('echo', []), calls.call('echo', []), calls.call('resolve', ['x', 1])]);
     expect(calls.isSame(from)).toBe(true);
     expect(calls.localAddress).toBe('127.0.0.1');
     server.closeAllConnections();
@@ -276,7 +272,7 @@ describe('who answered', () => {
     let isHanging = false;
     const server = createServer((request, response) => (isHanging ? undefined : echo(request, response)));
     const { clock, links: calls } = links(await listen(server));
-    const { from } = await calls.call('echo', [], { isWait: true });
+    const { from } = await calls.call('resolve', ['x', 1]);
     isHanging = true;
     const call = calls.call('echo', []);
     call.catch(() => {});

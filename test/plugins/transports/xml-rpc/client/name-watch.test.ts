@@ -11,7 +11,6 @@ function setUp() {
   const feed = new NameFeed('payments', {
     calls: registry,
     clock,
-    timeoutMs: 5_000,
     settings: { maxNames: 1, idleMs: 600_000, pollMs: 20_000, rememberMs: 30_000 },
     onEvent: () => {},
   });

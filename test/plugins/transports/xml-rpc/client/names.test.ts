@@ -16,7 +16,6 @@ function setUp(settings = {}) {
   const names = new Names({
     calls: registry,
     clock,
-    timeoutMs: 5_000,
     settings: { maxNames: 100, idleMs: 600_000, pollMs: 20_000, rememberMs: 30_000, ...settings },
     onEvent: (event) => void events.push(event),
   });
