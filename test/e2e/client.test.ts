@@ -94,7 +94,7 @@ describe('a program with a registry', () => {
     await first.stop();
     await expect.poll(() => second.services.count(), WAIT).toBe(1);
     expect(await addresses(reg)).toHaveLength(1);
-    expect(me.isRegistered).toBe(true);
+    await expect.poll(() => me.isRegistered, WAIT).toBe(true);
     await me.close();
     expect(second.services.count()).toBe(0);
   });

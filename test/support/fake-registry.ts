@@ -13,7 +13,7 @@ export class FakeRegistry implements Calls {
   readonly calls: [method: string, ...params: XmlRpcValue[]][] = [];
   readonly atExit: [method: string, ...params: XmlRpcValue[]][] = [];
   readonly #clock: FakeClock;
-  readonly #link = {};
+  #link = {};
   readonly #waiters = new Set<() => void>();
   #instances: Struct[] = [];
   #changes: Struct[] = [];
@@ -39,6 +39,12 @@ export class FakeRegistry implements Calls {
     this.#epoch += 1;
     this.#id = 0;
     this.#wake();
+  }
+
+  /** The registry at the next address answers from now on, which knows nothing. */
+  moveOn(): void {
+    this.#link = {};
+    this.restart();
   }
 
   /** Every connection breaks, and no new one can be made. */

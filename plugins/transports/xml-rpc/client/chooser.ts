@@ -34,7 +34,7 @@ export class Chooser {
     if (among.length < 2) return among[0];
     switch (by) {
       case 'random':
-        return among[Math.floor(this.#clock.random() * among.length)];
+        return this.#any(among);
       case 'weighted':
         return this.#weighted(among);
       case 'least-recently-failed':
@@ -49,17 +49,18 @@ export class Chooser {
     remember(this.#failures, keyOf(instance), this.#clock.monotonic());
   }
 
-  /** The one after the last that was chosen, in the order of their names; a client begins anywhere, so that not all begin with one. */
+  /** The one after the last that was chosen, in the order of their names. A client begins anywhere, so that not all begin with one. */
   #inTurn(among: readonly Instance[]): Instance | undefined {
-    const sorted = [...among].sort((a, b) => (a.instance < b.instance ? -1 : 1));
-    const [{ name } = { name: '' }] = sorted;
+    const name = among[0]?.name ?? '';
     const last = this.#turns.get(name);
-    const chosen =
-      last === undefined
-        ? sorted[Math.floor(this.#clock.random() * sorted.length)]
-        : (sorted.find(({ instance }) => instance > last) ?? sorted[0]);
+    let chosen = last === undefined ? this.#any(among) : after(last, among);
+    chosen ??= after('', among);
     if (chosen !== undefined) remember(this.#turns, name, chosen.instance);
     return chosen;
+  }
+
+  #any(among: readonly Instance[]): Instance | undefined {
+    return among[Math.floor(this.#clock.random() * among.length)];
   }
 
   #leastRecentlyFailed(among: readonly Instance[]): readonly Instance[] {
@@ -71,7 +72,7 @@ export class Chooser {
   /** Each as often as its weight says; one of weight 0 only where all are. */
   #weighted(among: readonly Instance[]): Instance | undefined {
     const total = among.reduce((sum, { weight }) => sum + weight, 0);
-    if (total === 0) return among[Math.floor(this.#clock.random() * among.length)];
+    if (total === 0) return this.#any(among);
     let left = this.#clock.random() * total;
     for (const one of among) {
       left -= one.weight;
@@ -79,6 +80,15 @@ export class Chooser {
     }
     return among.findLast(({ weight }) => weight > 0);
   }
+}
+
+/** The first of them after an instance name, in the order of these. */
+function after(last: string, among: readonly Instance[]): Instance | undefined {
+  let first: Instance | undefined;
+  for (const one of among) {
+    if (one.instance > last && (first === undefined || one.instance < first.instance)) first = one;
+  }
+  return first;
 }
 
 function keyOf({ name, instance }: Instance): string {

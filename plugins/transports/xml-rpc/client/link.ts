@@ -162,7 +162,7 @@ export class Link {
       const onAbort = () => fail(signal?.reason);
       signal?.addEventListener('abort', onAbort, { once: true });
       const timer = this.#clock.setTimer(timeoutMs, () =>
-        lose(unreachable(address.url, `it did not within ${options.timeoutMs} ms`)),
+        lose(unreachable(address.url, `nothing came within ${options.timeoutMs} ms`)),
       );
       request.once('socket', (socket: Socket) => this.#use(socket, request, isBackground === true, lose));
       request.once('response', (response) => {

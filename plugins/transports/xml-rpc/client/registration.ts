@@ -20,8 +20,11 @@ export interface RegistrationParts {
   readonly clock: Clock;
   readonly hold: Hold;
   readonly onEvent: OnEvent;
-  readonly onClosed: () => void;
+  /** Where it is while it is to be kept. */
+  readonly kept: Set<Registration>;
 }
+
+type TurnOptions = { readonly signal?: AbortSignal | undefined; readonly isBackground?: boolean };
 
 /**
  * One instance that this program registered. It heartbeats until it is closed, registers again where the registry does
@@ -36,7 +39,10 @@ export class Registration {
   readonly #parts: RegistrationParts;
   #status: Status;
   #id: number | undefined;
+  /** As it was registered; it stays so with the same registry. */
   #host: string | undefined;
+  /** The address of the registry that has last registered it. */
+  #registry: object | undefined;
   /** Who has it registered, as it is; undefined where that is not known. */
   #holder: Mark | undefined;
   #failures = 0;
@@ -132,6 +138,7 @@ export class Registration {
   }
 
   #keep(): void {
+    this.#parts.kept.add(this);
     if (this.#request.unregisterOnExit) {
       const leave = () => this.#close(EXIT_MS);
       this.#onClosed.push(watchExit({ leave, leaveAtOnce: () => this.#leaveAtOnce() }));
@@ -190,34 +197,38 @@ export class Registration {
     return this.#holder !== undefined && this.#parts.calls.isSame(this.#holder);
   }
 
-  async #register(options: { signal?: AbortSignal | undefined; isBackground?: boolean }): Promise<void> {
+  async #register(options: TurnOptions): Promise<void> {
     const { calls, onEvent } = this.#parts;
     const { port, details } = this.#request;
     this.#holder = undefined;
-    let host = this.#request.host ?? calls.localAddress;
     for (;;) {
-      if (host === undefined) {
-        // The address that this machine has for the registry's network shows in any connection to it.
-        await this.#call('get_reg_count', [], options);
-        host = calls.localAddress ?? '127.0.0.1';
-      }
+      const host = this.#request.host ?? this.#host ?? (await this.#learnHost(options));
       const status = this.#status;
       const params = [this.name, host, port, STATUS_CODES[status], details];
       const { value, from } = await this.#call('register', params, options);
       const isAgain = this.#id !== undefined;
       this.#id = Number(value);
       this.#host = host;
-      const own: string = this.#request.host ?? calls.localAddress ?? host;
-      if (own !== host) {
-        // Another registry than the one we had connected to has answered.
+      const isMoved = this.#registry !== from.link;
+      this.#registry = from.link;
+      const own = this.#request.host ?? calls.localAddress ?? host;
+      if (isMoved && own !== host) {
+        // Another registry has answered than the one we knew, which this machine reaches from another address.
         await this.#call('unregister', [this.name, this.#id], options);
-        host = own;
+        this.#host = own;
         continue;
       }
       if (status === this.#status) this.#holder = from;
       onEvent({ type: 'registered', name: this.name, id: this.#id, isAgain });
       return;
     }
+  }
+
+  /** The address that this machine has in the registry's network shows in any connection to it. */
+  async #learnHost(options: TurnOptions): Promise<string> {
+    const { calls } = this.#parts;
+    if (calls.localAddress === undefined) await this.#call('get_reg_count', [], options);
+    return calls.localAddress ?? '127.0.0.1';
   }
 
   #close(withinMs: number): Promise<void> {
@@ -243,7 +254,7 @@ export class Registration {
       timer.cancel();
       this.#holder = undefined;
       for (const run of this.#onClosed.splice(0)) run();
-      this.#parts.onClosed();
+      this.#parts.kept.delete(this);
     }
   }
 
@@ -252,11 +263,7 @@ export class Registration {
     this.#parts.calls.callAtExit(this.#holder, 'unregister', [this.name, this.id]);
   }
 
-  #call(
-    method: string,
-    params: readonly XmlRpcValue[],
-    options: { signal?: AbortSignal | undefined; isBackground?: boolean },
-  ): Promise<Answer> {
+  #call(method: string, params: readonly XmlRpcValue[], options: TurnOptions): Promise<Answer> {
     return this.#parts.calls.call(method, params, options);
   }
 

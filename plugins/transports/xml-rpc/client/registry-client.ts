@@ -87,7 +87,7 @@ export class RegistryClient {
    * their environment that Rollcall started, or `http://127.0.0.1:8800`. Nothing is connected to yet.
    */
   constructor(
-    url: string | readonly string[] = process.env.ROLLCALL_URL ?? DEFAULT_URL,
+    url: string | readonly string[] = process.env.ROLLCALL_URL || DEFAULT_URL,
     options?: ClientOptions,
   ) {
     this.#settings = clientSettings(options);
@@ -115,14 +115,9 @@ export class RegistryClient {
       clock: this.#settings.clock,
       hold: this.#hold,
       onEvent: safely(this.#settings.onEvent),
-      onClosed: () => void this.#registrations.delete(registration),
+      kept: this.#registrations,
     };
-    const registration: Registration = await this.#run(
-      (signal) => Registration.begin(request, parts, signal),
-      options.signal,
-    );
-    this.#registrations.add(registration);
-    return registration;
+    return this.#run((signal) => Registration.begin(request, parts, signal), options.signal);
   }
 
   /**
@@ -143,9 +138,8 @@ export class RegistryClient {
   async choose(name: string, options: ChooseOptions = {}): Promise<Instance> {
     known('choose', options, ['by', 'where', 'signal']);
     const chosen = await this.#choose(name, options);
-    if (chosen !== undefined) return chosen;
-    const text = `No instance of "${name}" that may be called${options.where === undefined ? '' : ' is as wanted'}.`;
-    throw new RegistryError('NO_INSTANCE', `${text} Start one; resolve() asks the registry to.`);
+    if (chosen === undefined) throw noInstance(name, options);
+    return chosen;
   }
 
   /** As `choose`; where there is none, the registry is asked to start one, and it is waited for. NO_INSTANCE after that. */
@@ -155,7 +149,9 @@ export class RegistryClient {
     const chosen = await this.#choose(name, options);
     if (chosen !== undefined) return chosen;
     const call = options.signal === undefined ? {} : { signal: options.signal };
-    return toInstance(await this.callWith(call, 'resolve', name, waitMs / 1_000));
+    const resolved = toInstance(await this.callWith(call, 'resolve', name, waitMs / 1_000));
+    if (options.where?.(resolved) === false) throw noInstance(name, options);
+    return resolved;
   }
 
   /** A call to an instance failed: `choose` by `least-recently-failed` then takes others first. */
@@ -253,6 +249,11 @@ export class RegistryClient {
   #run<T>(run: (signal: AbortSignal) => Promise<T>, given: AbortSignal | undefined): Promise<T> {
     return this.#hold.during(() => untilAborted(run, [this.#end.signal, given]));
   }
+}
+
+function noInstance(name: string, { where }: ChooseOptions): RegistryError {
+  const text = `No instance of "${name}" that may be called${where === undefined ? '' : ' is as wanted'}.`;
+  return new RegistryError('NO_INSTANCE', `${text} Start one; resolve() asks the registry to.`);
 }
 
 function toInstance(struct: object): Instance {

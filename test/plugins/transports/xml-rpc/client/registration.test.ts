@@ -20,7 +20,7 @@ function setUp(clock = new FakeClock()) {
     clock: clock as Clock,
     hold: new Hold(),
     onEvent: (event: ClientEvent) => void events.push(event),
-    onClosed: () => {},
+    kept: new Set<Registration>(),
   };
   const register = (options: Partial<RegisterOptions> = {}, signal?: AbortSignal) =>
     Registration.begin(
@@ -28,7 +28,7 @@ function setUp(clock = new FakeClock()) {
       parts,
       signal,
     );
-  return { clock, registry, events, register };
+  return { clock, registry, events, register, kept: parts.kept };
 }
 
 const refused = () => new RegistryError('REFUSED', '"payments" is none of billing.');
@@ -62,6 +62,20 @@ describe('a registration', () => {
       status: 'running',
       is: true,
     });
+  });
+
+  test('stays under its address, whatever further connections are made from; with another registry it has another', async () => {
+    const { clock, registry, register } = setUp();
+    const me = await register();
+    registry.localAddress = '10.0.0.8';
+    registry.restart();
+    await clock.advanceAsync(6 * SECOND);
+    expect(registry.instances.map(({ host }) => host)).toEqual(['10.0.0.7']);
+
+    registry.moveOn();
+    await clock.advanceAsync(6 * SECOND);
+    expect(registry.instances.map(({ host }) => host)).toEqual(['10.0.0.8']);
+    expect(me.host).toBe('10.0.0.8');
   });
 
   test('heartbeats three times in each ttl, never at the same distance', async () => {
@@ -217,14 +231,16 @@ describe('a registration', () => {
   });
 
   test('is over when it is closed: no heartbeat, no status, and no second unregister', async () => {
-    const { clock, registry, register } = setUp();
+    const { clock, registry, register, kept } = setUp();
     const me = await register();
+    expect([...kept]).toEqual([me]);
     await Promise.all([me.close(), me.close(), me[Symbol.asyncDispose]()]);
     expect(registry.instances).toEqual([]);
     expect(registry.methods()).toEqual(['register', 'unregister']);
     await clock.advanceAsync(60 * SECOND);
     expect(registry.calls).toHaveLength(2);
     expect(clock.timers).toBe(0);
+    expect(kept.size).toBe(0);
     await expect(me.updateStatus('running')).rejects.toMatchObject({ code: 'STOPPING' });
   });
 
