@@ -20,8 +20,6 @@ export interface FeedParts {
 const PAGE = 1_000;
 /** Between attempts while no registry answers. */
 const LONGEST_PAUSE_MS = 5_000;
-/** The registry is asked who is stale so long after somebody fell silent: by then it knows whether many did. */
-const STALE_AFTER_MS = 1_000;
 
 /**
  * Keeps a NameCache as the registry has it: reads all instances of a name, then waits for changes (`wait_for_change`).
@@ -38,6 +36,7 @@ export class NameFeed {
   #isLive = false;
   #beginning: Promise<string> | undefined;
   #asking: Promise<void> | undefined;
+  #askLater: Timer | undefined;
   #forget: Timer | undefined;
 
   constructor(name: string, parts: FeedParts) {
@@ -93,6 +92,7 @@ export class NameFeed {
   close(): void {
     if (this.isClosed) return;
     this.#isLive = false;
+    this.#askLater?.cancel();
     this.#forget?.cancel();
     this.#end.abort(new DOMException('This name is not followed any more', 'AbortError'));
   }
@@ -176,16 +176,29 @@ export class NameFeed {
   #told(): void {
     this.#toldAt = this.#parts.clock.monotonic();
     this.#isLive = true;
-    if (this.cache.hasSilent) this.#asking ??= this.#askWhoIsStale();
-    else this.cache.markStale(NOBODY);
+    this.#heedSilence();
   }
 
-  /** In mass silence the registry answers those that fell silent in it too; no change tells that it began or ended. */
+  /**
+   * In mass silence the registry answers those too that fell silent in it; no change tells that it began or ended, so it
+   * has to be asked: at once where there is nobody else to be called, else once in a while.
+   */
+  #heedSilence(): void {
+    const { clock, settings } = this.#parts;
+    if (!this.cache.hasSilent) {
+      this.cache.markStale(NOBODY);
+    } else if (this.cache.callable().length === 0) {
+      this.#asking ??= this.#askWhoIsStale();
+    } else {
+      this.#askLater ??= clock.setTimer(settings.pollMs * (0.5 + clock.random() / 2), () => {
+        this.#askLater = undefined;
+        this.#asking ??= this.#askWhoIsStale();
+      });
+    }
+  }
+
   async #askWhoIsStale(): Promise<void> {
-    const { clock } = this.#parts;
     try {
-      const ms = this.cache.callable().length === 0 ? 0 : STALE_AFTER_MS * (0.5 + clock.random());
-      await pause(ms, clock, this.#end.signal);
       const found = await this.#call('lookup', [this.name]);
       this.cache.markStale(
         new Set(found.flatMap(({ instance, stale }) => (stale === true ? [instance] : []))),

@@ -132,11 +132,29 @@ describe('a name that is followed', () => {
     expect(shown(feed)).toEqual(['one (stale)']);
     // It ends, which no change tells.
     registry.stale.clear();
-    await clock.advanceAsync(22 * SECOND);
+    await clock.advanceAsync(60 * SECOND);
     expect(shown(feed)).toEqual([]);
     registry.put('payments', 'one', { status: 1, reason: '' });
     await clock.advanceAsync(0);
     expect(shown(feed)).toEqual(['one']);
+  });
+
+  test('asks seldom who is stale while others can be called, however much changes', async () => {
+    const { clock, registry, follow } = setUp();
+    registry.put('payments', 'good');
+    registry.put('payments', 'bad', { status: -1 });
+    const feed = await follow();
+    for (let step = 0; step < 60; step++) {
+      registry.put('payments', 'bad', { reason: `no heartbeat, ${step}` });
+      await clock.advanceAsync(SECOND);
+    }
+    expect(registry.methods().filter((method) => method === 'lookup').length).toBeLessThanOrEqual(6);
+    registry.stale.add('bad');
+    await clock.advanceAsync(40 * SECOND);
+    expect(shown(feed)).toEqual(['good', 'bad (stale)']);
+    registry.remove('payments', 'good');
+    await clock.advanceAsync(0);
+    expect(shown(feed)).toEqual(['bad (stale)']);
   });
 
   test('rejects where there is nothing to answer from, and tries again at the next use', async () => {
