@@ -1,6 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { RegistryError } from '../../../../../core/index.js';
 import type { ClientEvent } from '../../../../../plugins/transports/xml-rpc/client/events.js';
+import { instanceFrom } from '../../../../../plugins/transports/xml-rpc/client/instance.js';
+import { NameCache } from '../../../../../plugins/transports/xml-rpc/client/name-cache.js';
 import type { NameFeed } from '../../../../../plugins/transports/xml-rpc/client/name-feed.js';
 import { Names } from '../../../../../plugins/transports/xml-rpc/client/names.js';
 import { FakeClock } from '../../../../support/fake-clock.js';
@@ -76,6 +78,17 @@ describe('a name that is followed', () => {
     registry.remove('payments', 'good');
     await clock.advanceAsync(0);
     expect(shown(feed)).toEqual(['poor']);
+  });
+
+  test('keeps an instance that was read anew when it is told, late, that the one before it is gone', () => {
+    const cache = new NameCache();
+    const struct = { name: 'payments', instance: 'one', host: '10.0.0.1', port: 9000, status: 1 };
+    const [before, now] = [instanceFrom({ ...struct, id: 1 }), instanceFrom({ ...struct, id: 2 })];
+    cache.replace([now], false);
+    cache.apply([{ kind: 'unregistered', instance: before }]);
+    expect(cache.callable()).toEqual([now]);
+    cache.apply([{ kind: 'unregistered', instance: now }]);
+    expect(cache.callable()).toEqual([]);
   });
 
   test('stays as it was while no registry answers, and says how old that is', async () => {
