@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ beforeAll(async () => {
   const modules = join(folder, 'node_modules');
   await mkdir(modules);
   expect(spawnSync('tar', ['xzf', packed.stdout.trim(), '-C', modules], { cwd: folder }).status).toBe(0);
-  spawnSync('mv', [join(modules, 'package'), join(modules, 'rollcall')]);
+  await rename(join(modules, 'package'), join(modules, 'rollcall'));
   // What npm would install beside it.
   const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   for (const name of [...Object.keys(dependencies), '@types', 'undici-types', 'fastify']) {

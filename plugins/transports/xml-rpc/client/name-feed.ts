@@ -57,12 +57,13 @@ export class NameFeed {
       : this.#parts.clock.monotonic() - this.#toldAt;
   }
 
-  get usedAt(): number {
-    return this.#usedAt;
-  }
-
   get isClosed(): boolean {
     return this.#end.signal.aborted;
+  }
+
+  /** Somebody waits for its first reading. */
+  get isBeginning(): boolean {
+    return this.#beginning !== undefined;
   }
 
   /** Whether there is something to answer from at once. */

@@ -4,14 +4,17 @@ import { allowMany } from './until-aborted.js';
 
 const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/** Where changes come from, and what is to be let go of in the end. */
+/** Where changes come from. */
 export interface WatchSource {
-  /** Resolves when the cache has been filled for the first time. */
-  ready(): Promise<void>;
-  readonly cache: NameCache;
+  /** Called when the first change is asked for. */
+  begin(): {
+    readonly cache: NameCache;
+    /** Resolves when the cache has been filled for the first time. */
+    ready(): Promise<void>;
+    /** Called in the end. */
+    end(): void;
+  };
   readonly signals: readonly (AbortSignal | undefined)[];
-  /** Called when the first change is asked for; what it answers is called in the end. */
-  onBegin(): () => void;
 }
 
 /**
@@ -20,6 +23,7 @@ export interface WatchSource {
  */
 export class NameWatch implements AsyncIterableIterator<NameChange> {
   readonly #source: WatchSource;
+  #cache: NameCache | undefined;
   /** What was told of each instance. */
   readonly #told = new Map<string, Instance>();
   readonly #touched = new Set<string>();
@@ -62,14 +66,9 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
   }
 
   async #begin(): Promise<void> {
-    const { cache, signals, onBegin } = this.#source;
+    const { signals } = this.#source;
     const onAbort = () => this.#close();
     this.#undo = [
-      onBegin(),
-      cache.subscribe((touched) => {
-        for (const key of touched) this.#touched.add(key);
-        this.#wake();
-      }),
       () => {
         for (const signal of signals) signal?.removeEventListener('abort', onAbort);
       },
@@ -78,8 +77,16 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
       if (signal?.aborted) this.#close();
       else if (signal !== undefined) allowMany(signal).addEventListener('abort', onAbort);
     }
+    if (!this.#isOpen) return;
     try {
-      await this.#source.ready();
+      const { cache, ready, end } = this.#source.begin();
+      this.#cache = cache;
+      const unsubscribe = cache.subscribe((touched) => {
+        for (const key of touched) this.#touched.add(key);
+        this.#wake();
+      });
+      this.#undo.push(unsubscribe, end);
+      await ready();
       for (const key of cache.keys()) this.#touched.add(key);
     } catch (error) {
       const wasOpen = this.#isOpen;
@@ -92,7 +99,7 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
     for (const key of this.#touched) {
       this.#touched.delete(key);
       const before = this.#told.get(key);
-      const now = this.#source.cache.get(key);
+      const now = this.#cache?.get(key);
       if (now === undefined) {
         this.#told.delete(key);
         if (before !== undefined) return { kind: 'unregistered', instance: before };

@@ -30,14 +30,18 @@ export class Names {
 
   #makeRoom(): void {
     const { maxNames } = this.#parts.settings;
-    for (const [name, feed] of this.#feeds) if (feed.isClosed) this.#feeds.delete(name);
-    if (this.#feeds.size < maxNames) return;
+    let isSoonLess = false;
     for (const [name, feed] of this.#feeds) {
-      if (feed.cache.isWatched) continue;
-      feed.close();
+      if (!feed.isClosed) {
+        if (this.#feeds.size < maxNames) return;
+        // Who has just asked for a name is answered, also where many ask for many names at once.
+        isSoonLess ||= feed.isBeginning;
+        if (feed.isBeginning || feed.cache.isWatched) continue;
+        feed.close();
+      }
       this.#feeds.delete(name);
-      return;
     }
+    if (this.#feeds.size < maxNames || isSoonLess) return;
     const text = `${maxNames} names are watched, which is the limit; raise cache.maxNames, or end some watches.`;
     throw new RegistryError('LIMIT_REACHED', text);
   }

@@ -171,12 +171,12 @@ export class RegistryClient {
         'watch needs the cache, which this client was told to do without.',
       );
     }
-    const feed = this.#openNames().use(name);
     return new NameWatch({
-      cache: feed.cache,
       signals: [this.#end.signal, options.signal],
-      ready: () => feed.ready(),
-      onBegin: () => this.#hold.take(),
+      begin: () => {
+        const feed = this.#openNames().use(name);
+        return { cache: feed.cache, ready: () => feed.ready(), end: this.#hold.take() };
+      },
     });
   }
 

@@ -44,10 +44,8 @@ test('whatever happens to the registry and on the way, cache and watch end up wi
         onEvent: () => {},
       });
       const watch = new NameWatch({
-        cache: feed.cache,
         signals: [],
-        ready: () => feed.ready(),
-        onBegin: () => () => {},
+        begin: () => ({ cache: feed.cache, ready: () => feed.ready(), end: () => {} }),
       });
       const seen = new Map<string, string>();
       const watching = (async () => {

@@ -18,12 +18,14 @@ function setUp() {
   let ended = 0;
   const watch = (signal?: AbortSignal) =>
     new NameWatch({
-      cache: feed.cache,
       signals: [signal],
-      ready: () => feed.ready(),
-      onBegin: () => () => {
-        ended += 1;
-      },
+      begin: () => ({
+        cache: feed.cache,
+        ready: () => feed.ready(),
+        end: () => {
+          ended += 1;
+        },
+      }),
     });
   return { clock, registry, feed, watch, ended: () => ended };
 }
@@ -107,13 +109,13 @@ test('a watch ends with its loop, with return and with its signal, and lets go o
   expect(await changes.next()).toEqual({ done: true, value: undefined });
   expect(await watch(controller.signal).next()).toEqual({ done: true, value: undefined });
 
-  expect(ended()).toBe(3);
+  expect(ended()).toBe(2);
   const returned = watch();
   await returned.return();
   expect(await returned.next()).toEqual({ done: true, value: undefined });
   watch();
   // Those of which nothing was asked had taken nothing.
-  expect([ended(), feed.cache.isWatched]).toEqual([3, false]);
+  expect([ended(), feed.cache.isWatched]).toEqual([2, false]);
 });
 
 test('a watch that can not begin says why', async () => {

@@ -234,6 +234,16 @@ describe('a name that is followed', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('is answered though more names than may be followed are asked for at once', async () => {
+    const { registry, names, follow } = setUp({ maxNames: 2 });
+    const all = ['a', 'b', 'c', 'd', 'e'];
+    for (const name of all) registry.put(name, 'one');
+    const feeds = await Promise.all(all.map(follow));
+    expect(feeds.map(shown)).toEqual(all.map(() => ['one']));
+    names.use('f');
+    expect(feeds.filter((feed) => !feed.isClosed)).toHaveLength(1);
+  });
+
   test('is not let go of while no registry answers: it could not be read again', async () => {
     const { clock, registry, follow } = setUp({ idleMs: 60_000 });
     registry.put('payments', 'one');
