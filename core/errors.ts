@@ -29,7 +29,7 @@ export const ERROR_CODES = {
   REFUSED: 'A policy plugin refused the registration.',
   UNAUTHORIZED: 'An access plugin refused the call.',
   NO_INSTANCE: 'No running instance, and none could be started in the time given.',
-  LIMIT_REACHED: 'A limit on records, waiters, queued changes or the time of a query has been reached.',
+  LIMIT_REACHED: 'A limit on records, waiters, reads or queued changes has been reached.',
   IDS_EXHAUSTED: 'No integer id is left that fits an XML-RPC int.',
   CONFLICT: 'The record kept changing under this write.',
   DUPLICATE_KEY: 'A record with this key, or this value of a unique index, exists.',

@@ -14,8 +14,6 @@ export interface FindOptions {
   readonly sort?: { readonly [field: string]: 1 | -1 };
   readonly limit?: number;
   readonly skip?: number;
-  /** Asked again and again while records are looked at: true gives up, with LIMIT_REACHED. */
-  readonly isTooLong?: () => boolean;
 }
 
 /** The fields to sort by, the first counts most; none where the order is free. */
@@ -26,13 +24,12 @@ export interface Arrangement {
   readonly sort: Sort;
   readonly skip: number;
   readonly limit: number;
-  readonly isTooLong?: (() => boolean) | undefined;
 }
 
 /** What comes first in the order of insertion or of an index, all of it. */
 export const UNARRANGED: Arrangement = { sort: [], skip: 0, limit: Number.MAX_SAFE_INTEGER };
 
-const OPTIONS = ['sort', 'limit', 'skip', 'isTooLong'];
+const OPTIONS = ['sort', 'limit', 'skip'];
 /** Up to so many, the first ones are picked out of what is found; more are had by sorting all of it. */
 const MOST_PICKED = 20_000;
 
@@ -40,20 +37,15 @@ type Compare<R> = (a: R, b: R) => number;
 
 /** Throws INVALID_QUERY for options it does not know. */
 export function checkOptions(options: FindOptions): Arrangement {
-  if (!isPlainObject(options))
-    refuse(`The options are ${show(options)}; expected { sort?, limit?, skip?, isTooLong? }.`);
+  if (!isPlainObject(options)) refuse(`The options are ${show(options)}; expected { sort?, limit?, skip? }.`);
   for (const name of Object.keys(options)) {
     if (!OPTIONS.includes(name)) refuse(`Unknown option "${name}".${suggest(name, OPTIONS)}`);
   }
-  const { sort, skip, limit, isTooLong } = options;
-  if (isTooLong !== undefined && typeof isTooLong !== 'function') {
-    refuse(`isTooLong is ${show(isTooLong)}; expected a function that answers true to give up.`);
-  }
+  const { sort, skip, limit } = options;
   return {
     sort: sort === undefined ? [] : checkSort(sort),
     skip: skip === undefined ? 0 : checkAmount('skip', skip),
     limit: limit === undefined ? Number.MAX_SAFE_INTEGER : checkAmount('limit', limit),
-    isTooLong: isTooLong as Arrangement['isTooLong'],
   };
 }
 

@@ -11,7 +11,7 @@ export const MICRODB_ERROR_CODES = {
   NOT_FOUND: 'No record has this key.',
   UNKNOWN_COLLECTION: 'No collection has this name, or the one written to was dropped.',
   LIMIT_REACHED:
-    'There are too many collections or watchers, watchers cause writes without end, a command reaches too many records, or a query takes longer than its caller allows.',
+    'There are too many collections or watchers, watchers cause writes without end, or a command reaches too many records.',
   INTERNAL: 'A fault of MicroDB itself.',
 } as const;
 

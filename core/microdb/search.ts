@@ -7,9 +7,6 @@ import { type Plan, planQuery } from './plan.js';
 import { compileQuery, type Query } from './query.js';
 import type { Table } from './table.js';
 
-/** So many records are looked at between two looks at the time: with the slowest of patterns that is a second. */
-const LOOKED_AT_ONCE = 64;
-
 /** The plan for a query, and what it finds. Throws INVALID_QUERY at once, not when iterated. */
 export function search<R extends object>(
   table: Table<R>,
@@ -21,9 +18,8 @@ export function search<R extends object>(
   // Before anything is planned, except for the plainest queries, which may need no test at all.
   const test = demands.isWhole ? undefined : compileQuery(query);
   const plan = planQuery(table, demands, arrangement);
-  const isTooLong = arrangement?.isTooLong;
-  const read = isTooLong === undefined ? plan.read() : patient(plan.read(), isTooLong);
-  return { plan, found: plan.isExact ? read : filter(read, test ?? compileQuery(query)) };
+  if (plan.isExact) return { plan, found: plan.read() };
+  return { plan, found: filter(plan.read(), test ?? compileQuery(query)) };
 }
 
 /** The answer to `{ field: scalar }` from an index on that field: the most common query, at a tenth of a plan's cost. */
@@ -46,18 +42,6 @@ export function checkIsQuery(query: Query): void {
     'INVALID_QUERY',
     `The query is ${show(query)}; expected an object such as { name: "a" }.`,
   );
-}
-
-/** The same records, as long as there is time. */
-function* patient<R>(records: Iterable<R>, isTooLong: () => boolean): Iterable<R> {
-  let seen = 0;
-  for (const record of records) {
-    if (++seen % LOOKED_AT_ONCE === 0 && isTooLong()) {
-      const reason = `after ${seen} records the query takes longer than it may`;
-      throw new MicroDBError('LIMIT_REACHED', `Given up: ${reason}; name what an index is on, or less.`);
-    }
-    yield record;
-  }
 }
 
 /** Those records that pass the test. */

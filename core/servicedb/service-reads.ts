@@ -1,4 +1,3 @@
-import type { Clock } from '../clock.js';
 import { RegistryError } from '../errors.js';
 import { type Collection, type FindOptions, MicroDBError, type Query } from '../microdb/index.js';
 import type { ServiceRecord } from './record.js';
@@ -9,9 +8,6 @@ export interface Lookup {
   readonly records: readonly ServiceRecord[];
   readonly stale: readonly ServiceRecord[];
 }
-
-/** How long one query may look for what it asks for, while all other calls wait. */
-export const LONGEST_READ_MS = 1_000;
 
 const NONE: readonly ServiceRecord[] = Object.freeze([]);
 /** Records that are gone through without a pause: few, since a query may be 20,000 values long and is held against each. */
@@ -26,11 +22,6 @@ export abstract class ServiceReads {
   readonly #ids = new SortedIds();
   /** How many instances of a name do not run, where any: most registrations and heartbeats then change nothing here. */
   readonly #down = new Map<string, number>();
-  readonly #now: () => number;
-
-  constructor(clock: Clock) {
-    this.#now = () => clock.monotonic();
-  }
 
   protected abstract get records(): Collection<ServiceRecord>;
 
@@ -82,14 +73,9 @@ export abstract class ServiceReads {
     }
   }
 
-  /**
-   * Records by a JSON query, with the operators of sift. INVALID_QUERY, which lists them; LIMIT_REACHED for one that takes
-   * longer than {@link LONGEST_READ_MS}, since all others wait meanwhile.
-   */
-  find(query: Query = {}, options: Omit<FindOptions, 'isTooLong'> = {}): readonly ServiceRecord[] {
-    const until = this.#now() + LONGEST_READ_MS;
-    const isTooLong = () => this.#now() > until;
-    return asRegistryError(() => this.records.find(query, { ...options, isTooLong }));
+  /** Records by a JSON query, with the operators of sift. INVALID_QUERY, which lists them. */
+  find(query: Query = {}, options: FindOptions = {}): readonly ServiceRecord[] {
+    return asInvalidQuery(() => this.records.find(query, options));
   }
 
   /**
@@ -99,7 +85,7 @@ export abstract class ServiceReads {
    * a step that found nothing. INVALID_QUERY, at the first step.
    */
   *search(query: Query = {}, after = 0): Generator<ServiceRecord | undefined, void, void> {
-    const { examined, index } = asRegistryError(() => this.records.explain(query));
+    const { examined, index } = asInvalidQuery(() => this.records.explain(query));
     if (examined <= STRIDE) {
       const found = this.find(query).filter(({ id }) => id > after);
       yield* this.#inOrder(found, query);
@@ -112,16 +98,16 @@ export abstract class ServiceReads {
 
   /** Whether a query asks for a record: for who goes through records himself. INVALID_QUERY. */
   matcher(query: Query): (record: ServiceRecord) => boolean {
-    return asRegistryError(() => this.records.matcher(query));
+    return asInvalidQuery(() => this.records.matcher(query));
   }
 
   /** How {@link find} orders by some members: for who has the records already. INVALID_QUERY. */
   comparison(sort: NonNullable<FindOptions['sort']>): (a: ServiceRecord, b: ServiceRecord) => number {
-    return asRegistryError(() => this.records.comparison(sort));
+    return asInvalidQuery(() => this.records.comparison(sort));
   }
 
   count(query?: Query): number {
-    return query === undefined ? this.records.size : asRegistryError(() => this.records.count(query));
+    return query === undefined ? this.records.size : asInvalidQuery(() => this.records.count(query));
   }
 
   /** Every record, one after another; changes made meanwhile may or may not be met. */
@@ -207,12 +193,11 @@ function isDown(record: ServiceRecord | undefined): boolean {
   return record !== undefined && record.status !== 'running';
 }
 
-function asRegistryError<T>(run: () => T): T {
+function asInvalidQuery<T>(run: () => T): T {
   try {
     return run();
   } catch (error) {
     if (!(error instanceof MicroDBError)) throw error;
-    const code = error.code === 'LIMIT_REACHED' ? 'LIMIT_REACHED' : 'INVALID_QUERY';
-    throw new RegistryError(code, error.message, { cause: error });
+    throw new RegistryError('INVALID_QUERY', error.message, { cause: error });
   }
 }

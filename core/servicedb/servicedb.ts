@@ -73,7 +73,7 @@ export class ServiceDB extends ServiceChanges {
     options: ServiceDBOptions;
   }) {
     const { db, catalogue, hooks, clock, options } = parts;
-    super(clock);
+    super();
     this.db = db;
     this.log = new ChangeLog({
       hasInstances: (name) => this.records.countBy('name', name) > 0,

@@ -10,6 +10,7 @@ import { createRegistry, type Registry, silentLogger } from '../../../core/index
 import xmlRpc from '../../../plugins/transports/xml-rpc/index.js';
 import { readMethodCall } from '../../../plugins/transports/xml-rpc/reader.js';
 import { needsPackages } from '../../support/needs.js';
+import { runProgram } from '../../support/run-program.js';
 import { type Answer, listen, type Report, serveFront, servePages } from './page-server.js';
 
 const chromium = needsPackages('chromium', 'chromium', '--version');
@@ -141,4 +142,18 @@ describe.skipIf(!chromium.isMet)(`a web page in Chromium${chromium.note}`, () =>
   test('has registered nothing', () => {
     expect(registry.services.count()).toBe(1);
   });
+
+  test(
+    'of the door itself tells a person what it is',
+    async () => {
+      const profile = await mkdtemp(join(tmpdir(), 'rollcall-chromium-'));
+      cleanups.push(() => rm(profile, { recursive: true, force: true, maxRetries: 5 }));
+      const url = `${registry.doors[0]?.url}/`;
+      const browser = ['chromium', ...FLAGS, `--user-data-dir=${profile}`, '--dump-dom', url];
+      const { code, out } = await runProgram(browser, { timeoutMs: TIMEOUT_MS });
+      expect(code).toBe(0);
+      expect(out).toMatch(/<h1>Rollcall.*<\/h1>[\s\S]*system\.listMethods[\s\S]*docs\/xml-rpc\.md/);
+    },
+    TIMEOUT_MS,
+  );
 });
