@@ -203,7 +203,8 @@ export class DoorServer {
       if (connection === undefined || connection.isClosing) return;
       connection.isClosing = true;
       connection.newest = undefined;
-      refuse(response, { status: 417, text: 'The only expectation met here is 100-continue.' });
+      const refusal = { status: 417, text: 'The only expectation met here is 100-continue.' };
+      refuseWhileReading(request, response, refusal, this.#context.clock);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) =>
       this.#onBrokenRequest(error, socket as Socket),
