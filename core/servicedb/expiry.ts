@@ -49,6 +49,10 @@ export class Expiry {
     });
   }
 
+  get isMassSilent(): boolean {
+    return this.#silence.isOn;
+  }
+
   /** Whether it is answered although it is silent: it fell silent with many others. */
   isStale(record: ServiceRecord): boolean {
     return this.#silence.isOn && isSilent(record) && this.#silence.has(keyOf(record));

@@ -25,6 +25,9 @@ export abstract class ServiceReads {
 
   protected abstract get records(): Collection<ServiceRecord>;
 
+  /** Whether so many fell silent at once that none of them is given up, and lookups answer them as stale. */
+  abstract get isMassSilent(): boolean;
+
   /** Whether an instance is answered although it is silent: it fell silent with many others. */
   abstract isStale(record: ServiceRecord): boolean;
 

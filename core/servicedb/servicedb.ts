@@ -116,6 +116,10 @@ export class ServiceDB extends ServiceChanges {
     return this.#shelf.records;
   }
 
+  override get isMassSilent(): boolean {
+    return this.#expiry.isMassSilent;
+  }
+
   override isStale(record: ServiceRecord): boolean {
     return this.#expiry.isStale(record);
   }

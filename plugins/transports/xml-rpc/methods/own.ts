@@ -8,7 +8,6 @@ import {
 } from '../../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
 import { EncodedValue } from '../values.js';
-import { ListWriter } from '../writer.js';
 import { answerLimits } from './answers.js';
 import { whose } from './arguments.js';
 import type { Context } from './context.js';
@@ -16,21 +15,16 @@ import { find } from './find.js';
 import { describedInstance } from './instance-struct.js';
 import { instanceXml } from './instance-xml.js';
 import { DEFAULT_WAIT_S, LONGEST_WAIT_S } from './limits.js';
-import { listServices, lookupMany } from './long-reads.js';
+import { listServices } from './long-reads.js';
+import { createLookup } from './lookup.js';
 import type { OWN } from './table.js';
 import type { Runs } from './types.js';
 
-/** A service with more instances is looked up in turns; with a query, which costs more, one with more than the second. */
-const LOOKED_UP_AT_ONCE = 1_000;
-const QUERIED_AT_ONCE = 100;
 const demandSchema = z.strictObject({ name: serviceName });
 
 /** Rollcall's own methods. */
-export function createOwnRuns({
-  services,
-  turns,
-  maxAnswer,
-}: Context): Runs<Exclude<keyof typeof OWN, 'wait_for_change'>> {
+export function createOwnRuns(context: Context): Runs<Exclude<keyof typeof OWN, 'wait_for_change'>> {
+  const { services, turns, maxAnswer } = context;
   const limits = answerLimits(maxAnswer);
   return {
     describe([id]) {
@@ -50,16 +44,7 @@ export function createOwnRuns({
 
     list_services: (_, caller) => turns.run(listServices(services, limits), caller),
 
-    lookup([name, query], caller) {
-      if (services.countOf(name) > (query === undefined ? LOOKED_UP_AT_ONCE : QUERIED_AT_ONCE)) {
-        return turns.run(lookupMany(services, name, query, limits), caller);
-      }
-      const { records, stale } = services.lookup(name, query);
-      const list = new ListWriter(limits);
-      for (const record of records) list.addXml(instanceXml(record));
-      for (const record of stale) list.addXml(instanceXml(record, true));
-      return list.end();
-    },
+    lookup: createLookup(context),
 
     resolve([name, wait = DEFAULT_WAIT_S], caller) {
       if (wait < 0 || wait > LONGEST_WAIT_S) {
