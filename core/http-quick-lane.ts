@@ -55,7 +55,7 @@ export class QuickLane {
   }
 
   enter(socket: Socket): void {
-    if (this.#timer === undefined) this.#onTick();
+    if (this.#timer === undefined) this.#arm();
     this.#connections.add(new QuickConnection(this, socket));
   }
 
@@ -75,12 +75,17 @@ export class QuickLane {
     this.#timer = undefined;
   }
 
-  readonly #onTick = (): void => {
+  #arm(): void {
     const { clock } = this.context;
-    this.tick += 1;
     this.heads.tick(clock.now());
-    for (const connection of this.#connections) this.#look(connection);
     this.#timer = clock.setTimer(this.#tickMs, this.#onTick);
+  }
+
+  readonly #onTick = (): void => {
+    this.#timer = undefined;
+    this.tick += 1;
+    for (const connection of this.#connections) this.#look(connection);
+    if (this.#connections.size > 0) this.#arm();
   };
 
   #look(connection: QuickConnection): void {

@@ -249,6 +249,22 @@ describe('a quiet connection', () => {
     while (clock.timers > 0) await turn();
   });
 
+  it('that sent half a request is left to node:http and its timeouts, and no timer is left behind', async () => {
+    const clock = new FakeClock();
+    const limits = { headersTimeoutMs: 200, requestTimeoutMs: 200 };
+    const { connect } = await serve({ limits }, { clock });
+    const connection = await connect();
+    connection.send('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf');
+    // Once another that came later is answered, the half has arrived.
+    const other = await connect();
+    await other.post('/', '', 'Connection: close\r\n').answer();
+    await other.closed;
+    clock.advance(200);
+    expect(await connection.answer()).toMatchObject({ status: 408 });
+    await connection.closed;
+    while (clock.timers > 0) await turn();
+  });
+
   it('that was answered is kept for the time that its answers say, and closed soon after', async () => {
     const clock = new FakeClock();
     const { connect } = await serve({ limits: { keepAliveTimeoutMs: 5_000 } }, { clock });
