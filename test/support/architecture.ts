@@ -17,7 +17,7 @@ const HOMES: { readonly [name: string]: readonly string[] } = {
   pino: ['core/logger.ts'],
   re2js: ['core/microdb/pattern.ts'],
   'pino-pretty': ['core/logger.ts'],
-  // A devDependency: tests hold our codec against it (docs/adr/0004).
+  // A devDependency: tests hold our codec against it (docs/adr/0005).
   xmlrpc: ['test/'],
 };
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readMethodCall } from '../../../../../plugins/transports/xml-rpc/reader.js';
 import { writeCall } from '../../../../../plugins/transports/xml-rpc/writer.js';
 
-/** Of npm `xmlrpc`, which was our client once (docs/adr/0004). */
+/** Of npm `xmlrpc`, which was our client once (docs/adr/0005). */
 const { serializeMethodCall } = createRequire(import.meta.url)('xmlrpc/lib/serializer.js') as {
   serializeMethodCall(method: string, params: string[]): string;
 };
