@@ -168,12 +168,13 @@ print(json.dumps(out))`;
   });
 
   test.skipIf(!python.isMet)(`pastes the Python that the docs show${python.note}`, async () => {
-    const { url } = await started();
     const page = await readFile(new URL('../../docs/xml-rpc.md', import.meta.url), 'utf8');
     const shown = [...page.matchAll(/```python\n([\s\S]*?)```/g)].map(([, block]) => block).join('\n');
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const [, line = ''] = /^python3 -c "(.*)"$/m.exec(readme) ?? [];
     for (const script of [shown, line]) {
+      // One of its own, since both register payments, whose instances take turns.
+      const { url } = await started();
       const { stdout, stderr } = spawnSync('python3', ['-c', script.replace('http://127.0.0.1:8800', url)], {
         encoding: 'utf8',
       });
