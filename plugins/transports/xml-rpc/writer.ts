@@ -248,23 +248,29 @@ function decimal(value: number): string {
     : `${sign}${digits}${'0'.repeat(exponent + 1 - digits.length)}`;
 }
 
-let lastSecond = Number.NaN;
-let lastDateTime = '';
+const DAY_S = 86_400;
+/** `00` to `59`. */
+const TWO_DIGITS = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
+let lastDay = Number.NaN;
+let lastDate = '';
 
 /**
- * A time in milliseconds since 1970 as `20250131T23:59:59` in UTC, the form that every client reads. Times that are told
- * together are often of the same second.
+ * A time in milliseconds since 1970 as `20250131T23:59:59` in UTC, the form that every client reads. Most times are of a
+ * day that was written before; Date would take ten times as long.
  */
 export function dateTime(time: number): string {
-  const second = Math.floor(time / 1000);
-  if (second !== lastSecond) {
-    const date = new Date(time);
+  const seconds = Math.floor(time / 1000);
+  const day = Math.floor(seconds / DAY_S);
+  if (day !== lastDay) {
+    const date = new Date(day * DAY_S * 1000);
     const year = date.getUTCFullYear();
     if (!(year >= 0 && year <= 9999)) throw unsayable('a date outside the years 0 to 9999');
-    lastDateTime = date.toISOString().slice(0, 19).replaceAll('-', '');
-    lastSecond = second;
+    lastDate = date.toISOString().slice(0, 10).replaceAll('-', '');
+    lastDay = day;
   }
-  return lastDateTime;
+  const second = seconds - day * DAY_S;
+  const hour = TWO_DIGITS[Math.floor(second / 3_600)];
+  return `${lastDate}T${hour}:${TWO_DIGITS[Math.floor(second / 60) % 60]}:${TWO_DIGITS[second % 60]}`;
 }
 
 function base64(bytes: Uint8Array): string {

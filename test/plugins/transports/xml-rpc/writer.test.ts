@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ERROR_CODES, type ErrorCode, RegistryError } from '../../../../core/index.js';
 import {
@@ -8,6 +9,7 @@ import {
 } from '../../../../plugins/transports/xml-rpc/faults.js';
 import type { XmlRpcValue } from '../../../../plugins/transports/xml-rpc/values.js';
 import {
+  dateTime,
   encodeValue,
   ListWriter,
   prepareAnswer,
@@ -212,4 +214,20 @@ describe('an answer that was prepared', () => {
     const prepared = prepareAnswer(value);
     expect(preparedResponse(prepared)).toBe(preparedResponse(prepared));
   });
+});
+
+test('writes any time of the years 0 to 9999 to the second, in UTC', () => {
+  const first = Date.parse('0000-01-01T00:00:00Z');
+  const last = Date.parse('9999-12-31T23:59:59.999Z');
+  // Of one day and of any, since a day is written once for all times in it.
+  const times = fc.array(
+    fc.oneof(fc.integer({ min: first, max: last }), fc.integer({ min: 0, max: 86_400_000 })),
+  );
+  fc.assert(
+    fc.property(times, (all) => {
+      for (const time of all) {
+        expect(dateTime(time)).toBe(new Date(time).toISOString().slice(0, 19).replaceAll('-', ''));
+      }
+    }),
+  );
 });
