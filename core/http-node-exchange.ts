@@ -31,15 +31,14 @@ export class NodeConnection {
     if (this.exchanges.size === 0) this.socket.destroySoon();
   }
 
-  /** Node reads all that is pipelined in a packet at once; doors get it as answers are taken. */
-  get mayWork(): boolean {
-    return this.underWay < MOST_UNDER_WAY && this.unsent <= MOST_UNSENT;
-  }
-
-  /** Has doors work on what has waited for that. */
+  /**
+   * Has doors work on what has waited for that. Node reads all that is pipelined in a packet at once; doors get it as answers
+   * are taken, and in its order: what passed one that is still unpacked would fill the room that this one then waits for.
+   */
   workOn(): void {
     for (const exchange of this.exchanges) {
-      if (!this.mayWork) return;
+      const isFull = this.underWay >= MOST_UNDER_WAY || this.unsent > MOST_UNSENT;
+      if (isFull || !exchange.isWhole) return;
       exchange.work();
     }
   }
@@ -105,6 +104,11 @@ export class NodeExchange extends Exchange {
   /** Its body is still to come. */
   get isReading(): boolean {
     return this.state === 'reading' && this.#request?.complete === false;
+  }
+
+  /** Its body is there, and unpacked. */
+  get isWhole(): boolean {
+    return this.state !== 'reading' && this.state !== 'unpacking';
   }
 
   /** Answered, but not yet taken by the peer. */
@@ -209,7 +213,7 @@ export class NodeExchange extends Exchange {
   #ready(body: Buffer): void {
     this.state = 'ready';
     this.#received = body;
-    if (this.#connection.mayWork) this.work();
+    this.#connection.workOn();
   }
 
   #unpack(coding: Coding): void {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, expect, it } from 'vitest';
 import { closeAll, serve } from '../support/http-door.js';
@@ -10,22 +11,28 @@ const request = fc.record({
     { weight: 9, arbitrary: fc.constant(false) },
     { weight: 1, arbitrary: fc.constant(true) },
   ),
+  isPacked: fc.oneof(
+    { weight: 9, arbitrary: fc.constant(false) },
+    { weight: 1, arbitrary: fc.constant(true) },
+  ),
   size: fc.oneof({ weight: 8, arbitrary: fc.nat(200) }, { weight: 1, arbitrary: fc.nat(70_000) }),
   turns: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(5) }),
   answerSize: fc.oneof({ weight: 8, arbitrary: fc.nat(200) }, { weight: 1, arbitrary: fc.nat(200_000) }),
   isText: fc.boolean(),
 });
 
-it('whatever is pipelined in whatever pieces, and whenever it is answered, answers are whole and in order', async () => {
+it('whatever is pipelined in whatever pieces, and whenever it is answered, all is worked on and answered in order', async () => {
   const pipelines = fc.tuple(
     fc.array(request, { minLength: 1, maxLength: 40 }),
     fc.array(fc.nat(), { maxLength: 6 }),
   );
   await fc.assert(
     fc.asyncProperty(pipelines, async ([requests, places]) => {
+      const order: number[] = [];
       const { connect, errors } = await serve({
         handle({ body }, reply) {
           const index = Number(body.toString('latin1', 0, 4));
+          order.push(index);
           expect(body.length).toBe(4 + (requests[index]?.size ?? 0));
           const { turns = 0, answerSize = 0, isText } = requests[index] ?? {};
           const answer = `${index} ${'x'.repeat(answerSize)}`;
@@ -36,13 +43,14 @@ it('whatever is pipelined in whatever pieces, and whenever it is answered, answe
           wait(turns);
         },
       });
-      const bytes = Buffer.from(
-        requests
-          .map(({ isUnusual, size }, index) => {
-            const head = `POST / HTTP/1.1\r\nHost: localhost\r\n${isUnusual ? 'TE: x\r\n' : ''}`;
-            return `${head}Content-Length: ${4 + size}\r\n\r\n${String(index).padStart(4, '0')}${'y'.repeat(size)}`;
-          })
-          .join(''),
+      const bytes = Buffer.concat(
+        requests.flatMap(({ isUnusual, isPacked, size }, index) => {
+          const text = Buffer.from(`${String(index).padStart(4, '0')}${'y'.repeat(size)}`);
+          const body = isPacked ? gzipSync(text) : text;
+          const lines = `${isUnusual ? 'TE: x\r\n' : ''}${isPacked ? 'Content-Encoding: gzip\r\n' : ''}`;
+          const head = `POST / HTTP/1.1\r\nHost: localhost\r\n${lines}Content-Length: ${body.length}\r\n\r\n`;
+          return [Buffer.from(head), body];
+        }),
       );
       const connection = await connect();
       const cuts = [0, ...places.map((place) => place % bytes.length).sort((a, b) => a - b), bytes.length];
@@ -56,6 +64,7 @@ it('whatever is pipelined in whatever pieces, and whenever it is answered, answe
         expect((await connection.answer()).body).toBe(`${index} ${'x'.repeat(answerSize)}`);
       }
       await sent;
+      expect(order).toEqual(requests.map((_, index) => index));
       expect(errors).toEqual([]);
       await closeAll();
     }),

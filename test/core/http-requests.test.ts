@@ -185,6 +185,19 @@ describe('a packed body', () => {
   });
 });
 
+describe('requests behind a packed one', () => {
+  it.each([
+    ['as many as may be under way', Array(16).fill('next')],
+    ['one with a large answer', ['x'.repeat(100_000)]],
+  ])('wait for it, and do not hang: %s', async (_, bodies) => {
+    const { connect, bodies: worked } = await serve();
+    const connection = (await connect()).post('/', gzipSync('packed'), 'Content-Encoding: gzip\r\n');
+    for (const body of bodies) connection.post('/', body);
+    for (const body of ['packed', ...bodies]) expect((await connection.answer()).body).toBe(body);
+    expect(worked.map(String)).toEqual(['packed', ...bodies]);
+  });
+});
+
 describe('a peer that goes away', () => {
   it('aborts the signal, and a reply to it does nothing', async () => {
     const patient = patientDoor();
