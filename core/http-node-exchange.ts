@@ -43,6 +43,12 @@ export class NodeConnection {
     }
   }
 
+  /** Throws away all that still comes: node would keep each request that is not served until those before it are answered. */
+  readNoMore(): void {
+    this.socket.removeAllListeners('data');
+    this.socket.on('data', () => {});
+  }
+
   /** Takes no more requests, since this one is refused: neither those that were read behind it already. */
   closeBehind(refused: NodeExchange): void {
     this.isClosing = true;

@@ -199,8 +199,8 @@ export class DoorServer {
     server.on('request', (request, response) => this.#serve(request, response, false));
     server.on('checkContinue', (request, response) => this.#serve(request, response, true));
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-      const connection = this.#connections.get(request.socket);
-      if (connection === undefined || connection.isClosing) return;
+      const connection = this.#served(request);
+      if (connection === undefined) return;
       connection.isClosing = true;
       connection.newest = undefined;
       const refusal = { status: 417, text: 'The only expectation met here is 100-continue.' };
@@ -261,9 +261,8 @@ export class DoorServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, isContinueAwaited: boolean): void {
-    const connection = this.#connections.get(request.socket);
-    // What follows a refusal or a last answer is not served (RFC 9112 §9.6), and goes with the connection.
-    if (connection === undefined || connection.isClosing) return;
+    const connection = this.#served(request);
+    if (connection === undefined) return;
 
     let path = request.url ?? '';
     let query = '';
@@ -288,6 +287,14 @@ export class DoorServer {
     }
     if (isContinueAwaited) response.writeContinue();
     new NodeExchange(this.#context, doorway, connection, request, response, path, query).begin();
+  }
+
+  /** The connection of a request; undefined behind a refusal or a last answer, where nothing is served (RFC 9112 §9.6). */
+  #served(request: IncomingMessage): NodeConnection | undefined {
+    const connection = this.#connections.get(request.socket);
+    if (connection?.isClosing !== true) return connection;
+    connection.readNoMore();
+    return undefined;
   }
 
   #noSuchPath(): Refusal {

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -269,6 +270,29 @@ describe('what is pipelined', () => {
     expect(await connection.answer()).toMatchObject({ status: 404, headers: { connection: 'close' } });
     await connection.closed;
     expect(requests).toHaveLength(1);
+  });
+
+  it('behind a refused request without end is thrown away, while an answer before it is awaited', async () => {
+    const patient = patientDoor();
+    const { connect, requests } = await serve({ handle: patient.handle });
+    let kept = 0;
+    const count = () => {
+      kept += 1;
+    };
+    subscribe('http.server.request.start', count);
+    const connection = await connect();
+    connection.post('/', 'wait', 'TE: x\r\n').post('/other');
+    const [held] = await patient.waitFor(1);
+    const packet = 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n'.repeat(1000);
+    for (let i = 0; i < 20; i += 1) await new Promise((sent) => connection.socket.write(packet, sent));
+    // Nothing of this is sent before all of that was read.
+    connection.socket.end();
+    if (held?.request.signal.aborted === false) await once(held.request.signal, 'abort');
+    held?.reply(200, 'text/plain', 'awaited');
+    expect((await connection.answers()).map(({ status }) => status)).toEqual([200, 404]);
+    unsubscribe('http.server.request.start', count);
+    expect(requests).toHaveLength(1);
+    expect(kept).toBeLessThan(5000);
   });
 
   it('behind a body that is too long is not served either', async () => {
