@@ -147,8 +147,13 @@ export class NodeExchange extends Exchange {
 
   /** Writes the answer, which {@link answer} has put into the outbox. */
   flush(): void {
+    const response = this.#response;
     // To end one whose peer has gone meanwhile would be an error that nobody listens to.
-    if (this.#response?.destroyed === false) this.#response.end(this.#answerBody);
+    if (response?.destroyed === false) {
+      // Before its turn, node would put the head of an answer of bytes in front of a 100 that waits for that, too.
+      if (response.socket === null) response.flushHeaders();
+      response.end(this.#answerBody);
+    }
     this.#answerBody = '';
   }
 

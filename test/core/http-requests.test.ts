@@ -103,6 +103,22 @@ describe('a request', () => {
     expect(await connection.answer()).toMatchObject({ status: 200, body: 'hi' });
   });
 
+  it('that expects 100-continue, and is sent behind another, is answered whole in its turn', async () => {
+    const patient = patientDoor();
+    const { connect } = await serve({ handle: patient.handle });
+    const connection = await connect();
+    connection.post('/', 'a', 'TE: x\r\n').post('/', 'b', 'Expect: 100-continue\r\n').post('/', 'c');
+    const [first, second, third] = await patient.waitFor(3);
+    second?.reply(200, 'text/plain', Buffer.from('bytes'));
+    await new Promise((resolve) => setImmediate(resolve));
+    first?.reply(200, 'text/plain', 'text');
+    third?.reply(200, 'text/plain', 'end');
+    expect((await connection.answer()).body).toBe('text');
+    expect((await connection.answer()).status).toBe(100);
+    expect((await connection.answer()).body).toBe('bytes');
+    expect((await connection.answer()).body).toBe('end');
+  });
+
   it('that offers HTTP/2, as Java does, is answered with HTTP/1.1', async () => {
     const { connect } = await serve();
     const offer =
