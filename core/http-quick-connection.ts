@@ -58,9 +58,10 @@ export class QuickConnection {
     socket.on('error', onError);
   }
 
-  /** Waits for nothing but a request. */
+  /** Waits for nothing but a request; its peer has taken all answers. */
   get isIdle(): boolean {
-    return this.#isDone && !this.#isClosing && this.#partial === undefined;
+    const isQuiet = this.#isDone && this.socket.writableLength === 0;
+    return isQuiet && !this.#isClosing && this.#partial === undefined;
   }
 
   get hasPartial(): boolean {
@@ -285,6 +286,7 @@ export class QuickConnection {
   }
 
   readonly #onDrain = (): void => {
+    this.lastTick = this.#lane.tick;
     this.#isBackedUp = false;
     if (this.#isPaused) this.#readOn();
   };

@@ -277,6 +277,26 @@ describe('a quiet connection', () => {
     await connection.closed;
   });
 
+  it('is none whose peer takes long for an answer: what it asked behind that is answered, too', async () => {
+    const clock = new FakeClock();
+    const { connect, requests } = await serve(
+      { limits: { keepAliveTimeoutMs: 5_000 }, handle: (_, reply) => reply(200, 'text/plain', large) },
+      { clock },
+    );
+    const large = Buffer.alloc(16 * 1024 * 1024);
+    const connection = await connect();
+    connection.socket.pause();
+    connection.send(post('a') + post('b'));
+    while (requests.length === 0) await turn();
+    await turn();
+    for (let i = 0; i < 20; i++) clock.advance(1_000);
+    connection.socket.resume();
+    for (let i = 0; i < 2; i++) expect((await connection.answer()).body).toHaveLength(large.length);
+    clock.advance(4_000);
+    connection.post('/');
+    expect((await connection.answer()).status).toBe(200);
+  });
+
   it('that ends within a request is told so', async () => {
     const { connect, requests } = await serve();
     const connection = await connect();
