@@ -138,7 +138,11 @@ export abstract class Exchange implements DoorRequest {
     if (this.#ending !== undefined) return;
     this.#ending = ending;
     this.#controller?.abort(reasonOf(ending));
-    this.#tellGone?.(reasonOf(ending));
+    try {
+      this.#tellGone?.(reasonOf(ending));
+    } catch (error) {
+      this.#onFailure(error);
+    }
   }
 }
 

@@ -38,6 +38,21 @@ describe('a door that lets many wait', () => {
     expect(told).toMatchObject({ name: 'AbortError' });
   });
 
+  it('may fail at that: it is logged, and what is under way beside it is told, too', async () => {
+    const patient = patientDoor();
+    const { connect, errors } = await serve({ handle: patient.handle });
+    const connection = await connect();
+    connection.post('/', 'a').post('/', 'b');
+    const [first, second] = await patient.waitFor(2);
+    first?.request.onGone(() => {
+      throw new Error('fails');
+    });
+    const gone = new Promise<Error>((resolve) => second?.request.onGone(resolve));
+    connection.close();
+    await gone;
+    expect(errors).toEqual([['The plugin "echo" failed at POST /', new Error('fails')]]);
+  });
+
   it('is told when it closes, and what it answers then is delivered', async () => {
     const patient = patientDoor();
     const { connect, door } = await serve({ handle: patient.handle }, { stopTimeoutMs: 10_000 });
