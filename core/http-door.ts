@@ -49,6 +49,7 @@ export interface DoorRequest {
   readonly path: string;
   /** What follows the first `?`, undecoded; empty where there is none. */
   readonly query: string;
+  /** To be read before it is answered, as `authorization`: not all are kept longer. */
   readonly headers: IncomingHttpHeaders;
   /**
    * Unpacked if it came as gzip or deflate; empty where there is none. To be read before `handle` returns or first waits:
