@@ -65,7 +65,8 @@ export class Chooser {
 
   #leastRecentlyFailed(among: readonly Instance[]): readonly Instance[] {
     const times = among.map((one) => this.#failures.get(keyOf(one)) ?? Number.NEGATIVE_INFINITY);
-    const earliest = Math.min(...times);
+    // Not Math.min(...): there may be more instances than a call may have arguments.
+    const earliest = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY);
     return among.filter((_, index) => times[index] === earliest);
   }
 

@@ -86,6 +86,16 @@ describe('choosing an instance', () => {
     expect(choose(three, 'least-recently-failed')).toEqual(['b']);
   });
 
+  test.each(['round-robin', 'random', 'weighted', 'least-recently-failed'] as const)(
+    '%s can choose among 200,000',
+    (by) => {
+      const { choose } = setUp();
+      const [one] = three as [Instance];
+      const many = Array.from({ length: 200_000 }, (_, index) => ({ ...one, instance: `i${index}` }));
+      expect(choose(many, by)).toEqual([expect.stringMatching(/^i\d+$/)]);
+    },
+  );
+
   test('takes a stale one only where all are, and says where there is none', () => {
     const { choose } = setUp();
     const some = instances({ instance: 'a' }, { instance: 'b', isStale: true });
