@@ -77,7 +77,8 @@ export class Links implements Calls {
       const link = this.#links[at] as Link;
       try {
         const value = answerIn(await link.post(body, { ...options, timeoutMs, isWait: waitMs > 0 }), link);
-        this.#current = at;
+        // A wait may end long after others found that the registry it waits at does not answer them.
+        if (this.#current === first) this.#current = at;
         this.#turn(undefined, link);
         return { value, from: { link, session: link.session } };
       } catch (error) {

@@ -7,6 +7,7 @@ import { Links } from '../../../../../plugins/transports/xml-rpc/client/links.js
 import { readMethodCall } from '../../../../../plugins/transports/xml-rpc/reader.js';
 import { writeFault, writeResponse } from '../../../../../plugins/transports/xml-rpc/writer.js';
 import { FakeClock } from '../../../../support/fake-clock.js';
+import { gate } from '../../../../support/gate.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -208,6 +209,30 @@ describe('several addresses', () => {
       code: 'UNREACHABLE',
       message: expect.stringMatching(/^No registry answered, of http.* .*127\.0\.0\.1:1.*\[::1\]:1/),
     });
+  });
+
+  test('are not gone back to because a wait ends late that began at another', async () => {
+    let isHere = true;
+    const { promise: waits, open: toWait } = gate();
+    const { promise: ended, open: endWait } = gate();
+    const first = createServer(async (request, response) => {
+      const { method } = readMethodCall(await bodyOf(request));
+      if (method === 'resolve') {
+        toWait();
+        await ended;
+      } else if (!isHere) response.destroy();
+      response.end(writeResponse('first'));
+    });
+    const second = createServer((_, response) => response.end(writeResponse('second')));
+    const { links: calls } = links(await listen(first), await listen(second));
+    const wait = calls.call('resolve', ['x', 100]);
+    await waits;
+    isHere = false;
+    expect((await calls.call('echo', [])).value).toBe('second');
+    isHere = true;
+    endWait();
+    expect((await wait).value).toBe('first');
+    expect((await calls.call('echo', [])).value).toBe('second');
   });
 
   test('are tried where one stops, is full or is none; not where it refuses', async () => {
