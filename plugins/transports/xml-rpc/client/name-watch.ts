@@ -82,7 +82,11 @@ export class NameWatch implements AsyncIterableIterator<NameChange> {
       const { cache, ready, end } = this.#source.begin();
       this.#cache = cache;
       const unsubscribe = cache.subscribe((touched) => {
-        for (const key of touched) this.#touched.add(key);
+        for (const key of touched) {
+          // What came and went unseen has nothing to tell: names that never come again would pile up.
+          if (cache.get(key) !== undefined || this.#told.has(key)) this.#touched.add(key);
+          else this.#touched.delete(key);
+        }
         this.#wake();
       });
       this.#undo.push(unsubscribe, end);

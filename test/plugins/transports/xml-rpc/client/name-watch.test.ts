@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { NameChange } from '../../../../../plugins/transports/xml-rpc/client/name-cache.js';
 import { NameFeed } from '../../../../../plugins/transports/xml-rpc/client/name-feed.js';
 import { NameWatch } from '../../../../../plugins/transports/xml-rpc/client/name-watch.js';
@@ -73,6 +73,24 @@ test('a consumer that is slow is told what became of each instance, once', async
   registry.put('payments', 'two');
   await clock.advanceAsync(0);
   expect((await take(changes, 2)).sort()).toEqual(['changed one running', 'registered two running']);
+});
+
+test('a consumer that asks seldom keeps nothing of what came and went meanwhile', async () => {
+  const { clock, registry, feed, watch } = setUp();
+  registry.put('payments', 'one');
+  const changes = watch();
+  await changes.next();
+  for (let step = 0; step < 100; step++) {
+    registry.put('payments', `short-lived ${step}`);
+    await clock.advanceAsync(0);
+    registry.remove('payments', `short-lived ${step}`);
+    await clock.advanceAsync(0);
+  }
+  registry.put('payments', 'two');
+  await clock.advanceAsync(0);
+  const looked = vi.spyOn(feed.cache, 'get');
+  expect(await take(changes, 1)).toEqual(['registered two running']);
+  expect(looked).toHaveBeenCalledTimes(1);
 });
 
 test('a restart of the registry shows only in what it changed', async () => {
