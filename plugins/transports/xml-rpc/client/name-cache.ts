@@ -12,8 +12,8 @@ const NONE: readonly Instance[] = Object.freeze([]);
 export class NameCache {
   /** By `instance`, their name among themselves. */
   readonly #all = new Map<string, Instance>();
-  /** Those that the registry did not know any more when it was read anew. */
-  readonly #missing = new Set<string>();
+  /** Those that the registry did not know any more when it was read anew, and until when they are kept. */
+  readonly #missing = new Map<string, number>();
   readonly #listeners = new Set<(touched: ReadonlySet<string>) => void>();
   #callable: readonly Instance[] | undefined;
 
@@ -42,10 +42,6 @@ export class NameCache {
     return false;
   }
 
-  get hasMissing(): boolean {
-    return this.#missing.size > 0;
-  }
-
   /** What came, in its order. */
   apply(changes: readonly NameChange[]): void {
     const touched = new Set<string>();
@@ -63,33 +59,44 @@ export class NameCache {
   }
 
   /**
-   * All that there is, read anew. What was there before and may be called is kept as stale where `keepsMissing`, until
-   * `dropMissing`: a registry that was restarted hears of its services one after another.
+   * All that there is, read anew. What was there before and may be called is kept as stale, until `dropMissing` finds that
+   * it is `keptUntil` or later: a registry that was restarted hears of its services one after another. What was missing
+   * already is kept no longer than it was going to be.
    */
-  replace(instances: readonly Instance[], keepsMissing: boolean): void {
+  replace(instances: readonly Instance[], keptUntil: number | undefined): void {
     const touched = new Set(this.#all.keys());
     const before = [...this.#all.values()];
+    const missing = new Map(this.#missing);
     this.#all.clear();
     this.#missing.clear();
     for (const instance of instances) {
       touched.add(instance.instance);
       this.#all.set(instance.instance, instance);
     }
-    for (const instance of keepsMissing ? before : NONE) {
+    for (const instance of keptUntil === undefined ? NONE : before) {
       const { status, instance: key } = instance;
       if (this.#all.has(key) || (status !== 'running' && status !== 'degraded')) continue;
       this.#all.set(key, withStale(instance, true));
-      this.#missing.add(key);
+      this.#missing.set(key, missing.get(key) ?? (keptUntil as number));
     }
     this.#tell(touched);
   }
 
-  /** The registry has had its time. */
-  dropMissing(): void {
-    const touched = new Set(this.#missing);
-    for (const key of touched) this.#all.delete(key);
-    this.#missing.clear();
+  /** Lets go of those that have been kept long enough at `now`. Answers when the next are to be let go of. */
+  dropMissing(now: number): number | undefined {
+    const touched = new Set<string>();
+    let next: number | undefined;
+    for (const [key, until] of this.#missing) {
+      if (until > now) {
+        next = Math.min(next ?? until, until);
+        continue;
+      }
+      this.#missing.delete(key);
+      this.#all.delete(key);
+      touched.add(key);
+    }
     this.#tell(touched);
+    return next;
   }
 
   /** Which of those in error the registry answers as stale. */

@@ -34,14 +34,20 @@ export class NameFeed {
   #toldAt: number | undefined;
   #usedAt: number;
   #isLive = false;
-  #beginning: Promise<string> | undefined;
+  /** Cursors that were refused, one right after another. */
+  #resets = 0;
+  #beginning: Promise<void> | undefined;
   #asking: Promise<void> | undefined;
   #askLater: Timer | undefined;
   #forget: Timer | undefined;
 
-  constructor(name: string, parts: FeedParts) {
+  /** Told when its first reading is over, done or failed. */
+  readonly #onBegun: () => void;
+
+  constructor(name: string, parts: FeedParts, onBegun: () => void = () => {}) {
     this.name = name;
     this.#parts = parts;
+    this.#onBegun = onBegun;
     this.#usedAt = parts.clock.monotonic();
   }
 
@@ -98,19 +104,19 @@ export class NameFeed {
     this.#end.abort(new DOMException('This name is not followed any more', 'AbortError'));
   }
 
-  async #begin(): Promise<string> {
+  async #begin(): Promise<void> {
+    let cursor: string;
     try {
-      const cursor = await this.#readAll('');
-      void this.#follow(cursor);
-      return cursor;
+      cursor = await this.#readAll('');
     } finally {
       this.#beginning = undefined;
+      this.#onBegun();
     }
+    void this.#follow(cursor);
   }
 
   async #follow(first: string): Promise<void> {
     const { clock, settings, onEvent } = this.#parts;
-    const { signal } = this.#end;
     let cursor = first;
     for (let failures = 0; !this.isClosed; ) {
       try {
@@ -123,7 +129,7 @@ export class NameFeed {
         failures += 1;
         // Links tells when no registry answers.
         if (!isAway(error)) onEvent({ type: 'problem', what: `"${this.name}" could not be followed`, error });
-        await pause(backoffMs(failures, LONGEST_PAUSE_MS, clock), clock, signal).catch(() => {});
+        await this.#breathe(failures).catch(() => {});
       }
     }
   }
@@ -135,7 +141,13 @@ export class NameFeed {
     const pollMs = this.#isLive ? settings.pollMs : 0;
     const began = clock.monotonic();
     const answer = await this.#call('wait_for_change', [cursor, pollMs / 1_000, this.name]);
-    if (answer.reset) return this.#readAll(answer.cursor);
+    if (answer.reset) {
+      // One is as it should be. Another right after it, and so on, comes of two registries behind one address, say.
+      this.#resets += 1;
+      if (this.#resets > 1) await this.#breathe(this.#resets - 1);
+      return this.#readAll(answer.cursor);
+    }
+    this.#resets = 0;
     if (answer.changes.length > 0) {
       this.cache.apply(
         answer.changes.map(({ kind, instance }) => ({
@@ -145,10 +157,15 @@ export class NameFeed {
       );
     } else if (clock.monotonic() - began < pollMs / 2) {
       // A registry that does not wait, since it stops perhaps, is not asked in a tight loop.
-      await pause(backoffMs(1, LONGEST_PAUSE_MS, clock), clock, this.#end.signal);
+      await this.#breathe(1);
     }
     this.#told();
     return answer.cursor;
+  }
+
+  #breathe(times: number): Promise<void> {
+    const { clock } = this.#parts;
+    return pause(backoffMs(times, LONGEST_PAUSE_MS, clock), clock, this.#end.signal);
   }
 
   /** Reads all instances, so that they are at least as new as the cursor it answers. */
@@ -165,13 +182,19 @@ export class NameFeed {
       last = found.at(-1)?.id ?? 0;
     }
     const { clock, settings } = this.#parts;
-    this.cache.replace(found, settings.rememberMs > 0);
-    this.#forget?.cancel();
-    if (this.cache.hasMissing) {
-      this.#forget = clock.setTimer(settings.rememberMs, () => this.cache.dropMissing());
-    }
+    const { rememberMs } = settings;
+    this.cache.replace(found, rememberMs > 0 ? clock.monotonic() + rememberMs : undefined);
+    this.#forgetMissing();
     this.#told();
     return cursor;
+  }
+
+  #forgetMissing(): void {
+    const { clock } = this.#parts;
+    const now = clock.monotonic();
+    const next = this.cache.dropMissing(now);
+    this.#forget?.cancel();
+    this.#forget = next === undefined ? undefined : clock.setTimer(next - now, () => this.#forgetMissing());
   }
 
   #told(): void {

@@ -84,7 +84,7 @@ describe('a name that is followed', () => {
     const cache = new NameCache();
     const struct = { name: 'payments', instance: 'one', host: '10.0.0.1', port: 9000, status: 1 };
     const [before, now] = [instanceFrom({ ...struct, id: 1 }), instanceFrom({ ...struct, id: 2 })];
-    cache.replace([now], false);
+    cache.replace([now], undefined);
     cache.apply([{ kind: 'unregistered', instance: before }]);
     expect(cache.callable()).toEqual([now]);
     cache.apply([{ kind: 'unregistered', instance: now }]);
@@ -123,6 +123,18 @@ describe('a name that is followed', () => {
     expect(shown(feed)).toEqual(['one', 'two (stale)']);
     await clock.advanceAsync(30 * SECOND);
     expect(shown(feed)).toEqual(['one']);
+  });
+
+  test('keeps nobody longer, however often the registry is restarted', async () => {
+    const { clock, registry, follow } = setUp();
+    registry.put('payments', 'i0');
+    const feed = await follow();
+    for (let restart = 1; restart <= 20; restart++) {
+      registry.restart();
+      registry.put('payments', `i${restart}`);
+      await clock.advanceAsync(20 * SECOND);
+    }
+    expect(shown(feed)).toEqual(['i20', 'i19 (stale)']);
   });
 
   test('passes on who is stale in mass silence, without an answer that leaves them out', async () => {
@@ -194,6 +206,16 @@ describe('a name that is followed', () => {
     expect(shown(feed)).toEqual(['one']);
   });
 
+  test('does not ask a registry in a tight loop that knows no cursor of its own', async () => {
+    const { clock, registry, follow } = setUp();
+    const call = registry.call.bind(registry);
+    registry.call = (method, [cursor = '', ...rest], options) =>
+      call(method, method === 'wait_for_change' ? ['0:0', ...rest] : [cursor, ...rest], options);
+    await follow();
+    await clock.advanceAsync(60 * SECOND);
+    expect(registry.calls.length).toBeLessThan(90);
+  });
+
   test('does not ask a registry in a tight loop that answers at once', async () => {
     const { clock, registry, follow } = setUp();
     const call = registry.call.bind(registry);
@@ -240,6 +262,7 @@ describe('a name that is followed', () => {
     for (const name of all) registry.put(name, 'one');
     const feeds = await Promise.all(all.map(follow));
     expect(feeds.map(shown)).toEqual(all.map(() => ['one']));
+    expect(feeds.filter((feed) => !feed.isClosed)).toHaveLength(2);
     names.use('f');
     expect(feeds.filter((feed) => !feed.isClosed)).toHaveLength(1);
   });
