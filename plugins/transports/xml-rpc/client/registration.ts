@@ -45,6 +45,8 @@ export class Registration {
   #registry: object | undefined;
   /** Who has it registered, as it is; undefined where that is not known. */
   #holder: Mark | undefined;
+  /** Whether a registry may know of it: it was asked to register it, and did not refuse. */
+  #isAsked = false;
   #failures = 0;
   #timer: Timer | undefined;
   /** Calls are made one after another. */
@@ -65,24 +67,19 @@ export class Registration {
     parts: RegistrationParts,
     signal?: AbortSignal,
   ): Promise<Registration> {
-    const { clock } = parts;
     const registration = new Registration(request, parts);
-    const deadline = clock.monotonic() + request.waitMs;
-    for (let failures = 1; ; failures++) {
-      try {
-        await registration.#register({ signal });
-        break;
-      } catch (error) {
-        const ms = backoffMs(failures, request.heartbeatMs, clock);
-        if (!isAway(error) || clock.monotonic() + ms > deadline) throw error;
-        await pause(ms, clock, signal);
-      }
+    // From now on, so that a client that is closed meanwhile waits until it is gone again.
+    parts.kept.add(registration);
+    try {
+      await registration.#begin(signal);
+      signal?.throwIfAborted();
+    } catch (error) {
+      // Given up while a registry may have been registering it.
+      if (signal?.aborted && registration.#isAsked) await registration.close();
+      parts.kept.delete(registration);
+      throw error;
     }
     registration.#keep();
-    if (signal?.aborted) {
-      await registration.close();
-      throw signal.reason;
-    }
     return registration;
   }
 
@@ -137,8 +134,25 @@ export class Registration {
     return this.close();
   }
 
+  async #begin(signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#parts;
+    const { waitMs, heartbeatMs } = this.#request;
+    const deadline = clock.monotonic() + waitMs;
+    for (let failures = 1; ; failures++) {
+      try {
+        await this.#register({ signal });
+        return;
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        this.#isAsked = false;
+        const ms = backoffMs(failures, heartbeatMs, clock);
+        if (!isAway(error) || clock.monotonic() + ms > deadline) throw error;
+        await pause(ms, clock, signal);
+      }
+    }
+  }
+
   #keep(): void {
-    this.#parts.kept.add(this);
     if (this.#request.unregisterOnExit) {
       const leave = () => this.#close(EXIT_MS);
       this.#onClosed.push(watchExit({ leave, leaveAtOnce: () => this.#leaveAtOnce() }));
@@ -205,6 +219,7 @@ export class Registration {
       const host = this.#request.host ?? this.#host ?? (await this.#learnHost(options));
       const status = this.#status;
       const params = [this.name, host, port, STATUS_CODES[status], details];
+      this.#isAsked = true;
       const { value, from } = await this.#call('register', params, options);
       const isAgain = this.#id !== undefined;
       this.#id = Number(value);
@@ -219,7 +234,8 @@ export class Registration {
         continue;
       }
       if (status === this.#status) this.#holder = from;
-      onEvent({ type: 'registered', name: this.name, id: this.#id, isAgain });
+      if (this.#closing === undefined)
+        onEvent({ type: 'registered', name: this.name, id: this.#id, isAgain });
       return;
     }
   }
@@ -245,6 +261,7 @@ export class Registration {
     const timer = clock.setTimer(withinMs, () => giveUp.abort(new RegistryError('UNREACHABLE', text)));
     try {
       await Promise.race([this.#lastTurn, rejection(signal)]);
+      if (!this.#isAsked) return;
       // Registered once more, it has the id that it is unregistered by.
       if (!this.#isHeld()) await this.#register({ signal });
       await this.#call('unregister', [this.name, this.id], { signal });

@@ -216,6 +216,42 @@ describe('a registration', () => {
     await expect(waiting).rejects.toThrow('enough');
   });
 
+  test.each(['its signal', 'its client'] as const)(
+    'leaves nothing behind where %s ends it while the registry registers it',
+    async (ending) => {
+      const { registry, register, kept, events } = setUp();
+      const controller = new AbortController();
+      const call = registry.call.bind(registry);
+      registry.call = async (method, params, options) => {
+        const answer = await call(method, params, options);
+        if (method !== 'register' || controller.signal.aborted) return answer;
+        // It has done so, but its answer does not come any more.
+        controller.abort(new Error('enough'));
+        if (ending === 'its client') for (const one of kept) void one.close();
+        throw controller.signal.reason;
+      };
+      await expect(register({}, controller.signal)).rejects.toThrow('enough');
+      expect(registry.instances).toEqual([]);
+      expect(kept.size).toBe(0);
+      expect(events).toEqual([]);
+    },
+  );
+
+  test('asks for nothing more where it is given up while no registry answers', async () => {
+    const { clock, registry, register, kept, events } = setUp();
+    registry.goAway();
+    const controller = new AbortController();
+    const waiting = register({}, controller.signal);
+    waiting.catch(() => {});
+    await clock.advanceAsync(1 * SECOND);
+    const { length } = registry.calls;
+    controller.abort(new Error('enough'));
+    for (const one of kept) await one.close();
+    await expect(waiting).rejects.toThrow('enough');
+    expect(registry.calls).toHaveLength(length);
+    expect({ kept: kept.size, timers: clock.timers, events }).toEqual({ kept: 0, timers: 0, events: [] });
+  });
+
   test('tells a new status by its name, and again until a registry has heard it', async () => {
     const { clock, registry, register } = setUp();
     const me = await register();
