@@ -20,7 +20,7 @@ export function addConnectOptions(command: Command): Command {
 /** A function that calls a method of the running registry, which has `timeoutMs` to answer; 10 s unless given. */
 export async function connect(options: ConnectOptions, { env }: CliContext, timeoutMs = 10_000) {
   const { createCaller } = await loadClient();
-  const caller = createCaller(options.url ?? env.ROLLCALL_URL ?? DEFAULT_URL, {
+  const caller = createCaller(options.url ?? (env.ROLLCALL_URL || DEFAULT_URL), {
     clock: systemClock,
     timeoutMs,
   });

@@ -45,6 +45,12 @@ describe('the command line', () => {
     expect(await run('unregister', 'payments')).toMatchObject({ code: 0, out: 'Removed "payments".\n' });
   });
 
+  test('takes an empty ROLLCALL_URL for none, as its client does', async () => {
+    const { err } = await rollcall(['call', 'no_such_method'], { env: { ROLLCALL_URL: '' } });
+    // Either nothing listens at the default address, or whoever does has no such method.
+    expect(err).toMatch(/^rollcall: (UNREACHABLE: .*127\.0\.0\.1:8800|METHOD_NOT_FOUND)/);
+  });
+
   test('answers programs with JSON', async () => {
     await run(
       'register',
