@@ -52,6 +52,8 @@ export class Registration {
   /** Calls are made one after another. */
   #lastTurn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  /** Ends the closing where it takes too long. */
+  readonly #giveUp = new AbortController();
   #onClosed: (() => void)[] = [];
 
   private constructor(request: RegistrationRequest, parts: RegistrationParts) {
@@ -248,17 +250,19 @@ export class Registration {
   }
 
   #close(withinMs: number): Promise<void> {
-    this.#closing ??= this.#parts.hold.during(() => this.#end(withinMs));
+    const { clock, hold, kept } = this.#parts;
+    if (this.#closing !== undefined && !kept.has(this)) return this.#closing;
+    // Each that asks has its own time: a process that is to end does not wait as long as one that goes on.
+    const text = `The registry did not answer within ${withinMs} ms.`;
+    const timer = clock.setTimer(withinMs, () => this.#giveUp.abort(new RegistryError('UNREACHABLE', text)));
+    this.#onClosed.push(() => timer.cancel());
+    this.#closing ??= hold.during(() => this.#end());
     return this.#closing;
   }
 
-  async #end(withinMs: number): Promise<void> {
-    const { clock } = this.#parts;
+  async #end(): Promise<void> {
     this.#timer?.cancel();
-    const giveUp = new AbortController();
-    const { signal } = giveUp;
-    const text = `The registry did not answer within ${withinMs} ms.`;
-    const timer = clock.setTimer(withinMs, () => giveUp.abort(new RegistryError('UNREACHABLE', text)));
+    const { signal } = this.#giveUp;
     try {
       await Promise.race([this.#lastTurn, rejection(signal)]);
       if (!this.#isAsked) return;
@@ -268,7 +272,6 @@ export class Registration {
     } catch (error) {
       this.#tell(`"${this.name}" could not be unregistered; its lease ends by itself`, error);
     } finally {
-      timer.cancel();
       this.#holder = undefined;
       for (const run of this.#onClosed.splice(0)) run();
       this.#parts.kept.delete(this);

@@ -297,6 +297,21 @@ describe('a registration', () => {
     expect(events.at(-1)).toMatchObject({ type: 'problem', error: { code: 'UNREACHABLE' } });
   });
 
+  test('that is being closed holds a process that is to end for a second, not for the five of close', async () => {
+    const { clock, registry, register, kept } = setUp();
+    const me = await register({ unregisterOnExit: true });
+    registry.call = (_method, _params, { signal } = {}) =>
+      new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    void me.close();
+    await clock.advanceAsync(1 * SECOND);
+    const leaveAll = process.listeners('beforeExit').at(-1) as (code: number) => void;
+    leaveAll(0);
+    await clock.advanceAsync(999);
+    expect(kept.size).toBe(1);
+    await clock.advanceAsync(1);
+    expect({ kept: kept.size, timers: clock.timers }).toEqual({ kept: 0, timers: 0 });
+  });
+
   test.each([
     [{ port: 0 }, 'port must be 1 to 65535, not 0.'],
     [{ port: '80' as unknown as number }, 'port must be 1 to 65535, not 80.'],
