@@ -30,6 +30,8 @@ export interface PostOptions {
   readonly signal?: AbortSignal | undefined;
   /** Does not keep the process alive. */
   readonly isBackground?: boolean | undefined;
+  /** Is not sent a second time, whatever becomes of it. */
+  readonly isOnce?: boolean | undefined;
   /** Is answered late on purpose, so it gets a connection that nobody else wants. */
   readonly isWait?: boolean | undefined;
 }
@@ -96,8 +98,9 @@ export class Link {
       try {
         return await this.#post(body, options, left);
       } catch (error) {
-        // The registry closed an idle connection while we began to use it. All calls may be repeated.
+        // The registry closed an idle connection while we began to use it. Calls may be repeated, unless it is said that not.
         if (error !== STALE_CONNECTION) throw error;
+        if (options.isOnce) throw unreachable(this.address.url, error);
       }
     }
   }

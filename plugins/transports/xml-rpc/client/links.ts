@@ -82,7 +82,7 @@ export class Links implements Calls {
         this.#turn(undefined, link);
         return { value, from: { link, session: link.session } };
       } catch (error) {
-        if (!isAway(error)) throw error;
+        if (!isAway(error) || options.isOnce) throw error;
         errors.push(error as Error);
       }
     }

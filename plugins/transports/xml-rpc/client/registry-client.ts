@@ -57,6 +57,8 @@ export interface ResolveOptions extends ChooseOptions {
 export interface CallOptions {
   /** Instead of the client's and what the method itself waits. */
   readonly timeoutMs?: number;
+  /** Never makes the call a second time, where it is not known what became of the first. `false` unless given. */
+  readonly once?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -205,8 +207,8 @@ export class RegistryClient {
   ): Promise<unknown>;
   callWith(options: CallOptions, method: string, ...params: XmlRpcValue[]): Promise<unknown> {
     return this.#run(async (signal) => {
-      const { timeoutMs } = options;
-      const own = timeoutMs === undefined ? { signal } : { signal, timeoutMs };
+      const { timeoutMs, once: isOnce } = options;
+      const own = timeoutMs === undefined ? { signal, isOnce } : { signal, isOnce, timeoutMs };
       return (await this.#links.call(method, params, own)).value;
     }, options.signal);
   }

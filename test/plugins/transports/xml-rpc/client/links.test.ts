@@ -211,6 +211,24 @@ describe('several addresses', () => {
     });
   });
 
+  test('are not tried, nor is a connection, where a call is to be made but once', async () => {
+    const made: string[] = [];
+    const breaksAtSecond: RequestListener = async (request, response) => {
+      made.push(readMethodCall(await bodyOf(request)).method);
+      if (made.length === 1) response.end(writeResponse(true));
+      else response.destroy();
+    };
+    const { links: calls } = links(
+      await listen(createServer(breaksAtSecond)),
+      await listen(createServer(breaksAtSecond)),
+    );
+    await calls.call('first', []);
+    await expect(calls.call('bill', [], { isOnce: true })).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(made).toEqual(['first', 'bill']);
+    await expect(calls.call('again', [])).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(made.slice(2)).toEqual(['again', 'again']);
+  });
+
   test('are not gone back to because a wait ends late that began at another', async () => {
     let isHere = true;
     const { promise: waits, open: toWait } = gate();
