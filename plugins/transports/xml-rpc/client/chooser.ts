@@ -6,6 +6,8 @@ import type { Instance } from './instance.js';
 export type Strategy = 'round-robin' | 'random' | 'least-recently-failed' | 'weighted';
 
 const STRATEGIES: readonly Strategy[] = ['round-robin', 'random', 'least-recently-failed', 'weighted'];
+/** A failure is forgotten after this: else one bad call would keep an instance out, or all calls with another, for good. */
+const FAILURE_MS = 30_000;
 /** Failures and turns that are remembered; the oldest make room. */
 const REMEMBERED = 10_000;
 
@@ -64,7 +66,11 @@ export class Chooser {
   }
 
   #leastRecentlyFailed(among: readonly Instance[]): readonly Instance[] {
-    const times = among.map((one) => this.#failures.get(keyOf(one)) ?? Number.NEGATIVE_INFINITY);
+    const forgotten = this.#clock.monotonic() - FAILURE_MS;
+    const times = among.map((one) => {
+      const time = this.#failures.get(keyOf(one)) ?? forgotten;
+      return time > forgotten ? time : Number.NEGATIVE_INFINITY;
+    });
     // Not Math.min(...): there may be more instances than a call may have arguments.
     const earliest = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY);
     return among.filter((_, index) => times[index] === earliest);

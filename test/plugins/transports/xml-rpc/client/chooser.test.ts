@@ -84,6 +84,9 @@ describe('choosing an instance', () => {
     clock.advance(1);
     chooser.failed(a);
     expect(choose(three, 'least-recently-failed')).toEqual(['b']);
+    // Half a minute later all of that is forgotten, and they take turns.
+    clock.advance(30_000);
+    expect(counts(choose(three, 'least-recently-failed', 6))).toEqual({ a: 2, b: 2, c: 2 });
   });
 
   test.each(['round-robin', 'random', 'weighted', 'least-recently-failed'] as const)(
