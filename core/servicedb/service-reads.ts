@@ -10,8 +10,11 @@ export interface Lookup {
 }
 
 const NONE: readonly ServiceRecord[] = Object.freeze([]);
-/** Records that are gone through without a pause: few, since a query may be 20,000 values long and is held against each. */
+/** Records that are gone through without a pause; fewer the wider a query is, since it is held against each. */
 const STRIDE = 100;
+/** How many values a query may hold for that; with so many as the second, where one record may cost 10 ms, it is one record. */
+const NARROW = 10;
+const WIDEST = STRIDE * NARROW;
 /** A query that an index narrows to so few is answered from there, and put in order: more are sooner met on a walk by id. */
 const MANY = 50_000;
 
@@ -89,14 +92,20 @@ export abstract class ServiceReads {
    */
   *search(query: Query = {}, after = 0): Generator<ServiceRecord | undefined, void, void> {
     const { examined, index } = asInvalidQuery(() => this.records.explain(query));
-    if (examined <= STRIDE) {
+    const stride = this.strideOf(query);
+    if (examined <= stride) {
       const found = this.find(query).filter(({ id }) => id > after);
-      yield* this.#inOrder(found, query);
+      yield* this.#inOrder(found, () => this.matcher(query), stride);
     } else if (index !== null && examined <= MANY) {
       yield* this.#collect(query, after);
     } else {
       yield* this.#walk(query, after);
     }
+  }
+
+  /** How many records a query may be held against without a pause: a hundred, and fewer the more it holds. */
+  strideOf(query: Query): number {
+    return Math.max(1, Math.floor(WIDEST / Math.max(NARROW, widthOf(query))));
   }
 
   /** Whether a query asks for a record: for who goes through records himself. INVALID_QUERY. */
@@ -152,33 +161,46 @@ export abstract class ServiceReads {
   /** From what an index leaves for a query. */
   *#collect(query: Query, after: number) {
     const isAskedFor = this.matcher(query);
+    const stride = this.strideOf(query);
     const found: ServiceRecord[] = [];
     let seen = 0;
     for (const record of this.records.candidates(query)) {
       if (record.id > after && isAskedFor(record)) found.push(record);
-      if (++seen % STRIDE === 0) yield undefined;
+      if (++seen % stride === 0) yield undefined;
     }
-    yield* this.#inOrder(found, query);
+    yield* this.#inOrder(found, () => isAskedFor, stride);
   }
 
   /** Those of the records found that are still there and asked for when their turn comes. */
-  *#inOrder(found: ServiceRecord[], query: Query) {
+  *#inOrder(found: ServiceRecord[], matcher: () => (record: ServiceRecord) => boolean, stride: number) {
+    let isAskedFor: ReturnType<typeof matcher> | undefined;
+    let seen = 0;
     for (const record of found.sort((a, b) => a.id - b.id)) {
       const current = this.get(record.id);
-      if (current === record || (current !== undefined && this.matcher(query)(current))) yield current;
+      if (current === record) {
+        yield current;
+        continue;
+      }
+      // Changed since it was found. A whole service may have, at once: what is held against it is made once.
+      if (current !== undefined) {
+        isAskedFor ??= matcher();
+        if (isAskedFor(current)) yield current;
+      }
+      if (++seen % stride === 0) yield undefined;
     }
   }
 
   /** By a look at every record, in the order of ids. */
   *#walk(query: Query, after: number) {
     const isAskedFor = this.matcher(query);
+    const stride = this.strideOf(query);
     for (let last = after; ; ) {
-      const ids = this.#ids.after(last, STRIDE);
+      const ids = this.#ids.after(last, stride);
       for (const id of ids) {
         const record = this.get(id);
         if (record !== undefined && isAskedFor(record)) yield record;
       }
-      if (ids.length < STRIDE) return;
+      if (ids.length < stride) return;
       last = ids.at(-1) as number;
       yield undefined;
     }
@@ -190,6 +212,21 @@ export abstract class ServiceReads {
     this.#turns.set(name, turn + 1);
     return records[turn % records.length];
   }
+}
+
+/** How many values a query holds, as far as that matters here. Not checked yet, it may be anything. */
+function widthOf(query: Query): number {
+  const left: unknown[] = [query];
+  let width = 0;
+  while (left.length > 0 && width < WIDEST) {
+    const value = left.pop();
+    if (typeof value !== 'object' || value === null) continue;
+    const members = Object.values(value);
+    // A pattern may take as long as thousands of values.
+    width += Object.hasOwn(value, '$regex') ? WIDEST : members.length;
+    if (width < WIDEST) left.push(...members);
+  }
+  return width;
 }
 
 function isDown(record: ServiceRecord | undefined): boolean {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ServiceRecord } from '../../../core/servicedb/record.js';
 import { SortedIds } from '../../../core/servicedb/sorted-ids.js';
 import { makeServiceDB } from '../../support/make-servicedb.js';
@@ -85,6 +85,37 @@ describe('a search', () => {
     const steps = [...services.search({ port: 77 })];
     expect(steps.length).toBeGreaterThan(10);
     expect(ids(steps)).toEqual([]);
+  });
+
+  it('pauses the more often the more a query holds, or where it looks for a pattern', async () => {
+    const { services } = await many(300);
+    const pauses = (query: object) =>
+      [...services.search({ port: 77, ...query })].filter((step) => step === undefined).length;
+    const wide = Array.from({ length: 2_000 }, (_, n) => `zone ${n}`);
+    expect(pauses({})).toBeLessThan(5);
+    for (const query of [{ zone: { $nin: wide } }, { 'meta.color': { $regex: '^b' } }]) {
+      expect(services.strideOf(query)).toBe(1);
+      expect(pauses(query)).toBeGreaterThanOrEqual(300);
+      expect(pauses({ name: 'even', ...query })).toBeGreaterThanOrEqual(150);
+    }
+  });
+
+  it('makes what is held against them once, also where all that it found have changed', async () => {
+    const { services } = await many(600);
+    const matcher = vi.spyOn(services, 'matcher');
+    let isChanged = false;
+    const found: number[] = [];
+    for (const record of services.search({ name: 'even', status: 'running' })) {
+      if (record !== undefined) found.push(record.id);
+      else if (!isChanged) {
+        isChanged = true;
+        await services.updateStatus('even', 'error');
+        await services.updateStatus('even', 'running', { id: 2 });
+      }
+    }
+    expect(isChanged).toBe(true);
+    expect(found).toEqual([2]);
+    expect(matcher.mock.calls.length).toBeLessThan(3);
   });
 
   it('says at the first step what is wrong with a query', async () => {

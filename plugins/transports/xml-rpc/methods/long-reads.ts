@@ -7,7 +7,7 @@ import type { SentQuery } from './arguments.js';
 import { instanceXml } from './instance-xml.js';
 import { microRegEntry } from './microreg-entry.js';
 
-/** How many instances are looked at between two places to pause: a query may be held against each. */
+/** How many instances are looked at between two places to pause, unless a query that is held against each allows fewer. */
 const STRIDE = 100;
 /** Less than the least that one instance can take in what MicroReg answered. */
 const LEAST_ENTRY = 60;
@@ -20,13 +20,14 @@ export function* lookupMany(
   limits: WriterLimits,
 ): LongRead<EncodedValue> {
   const isAskedFor = query && services.matcher(query);
+  const stride = query === undefined ? STRIDE : services.strideOf(query);
   const list = new ListWriter(limits);
   const degraded: ServiceRecord[] = [];
   const stale: ServiceRecord[] = [];
   let seen = 0;
   let isAnyRunning = false;
   for (const record of services.instances(name)) {
-    if (++seen % STRIDE === 0) yield;
+    if (++seen % stride === 0) yield;
     if (isAskedFor?.(record) === false) continue;
     if (record.status === 'running') {
       isAnyRunning = true;

@@ -7,9 +7,8 @@ import { instanceXml } from './instance-xml.js';
 import { lookupMany } from './long-reads.js';
 import type { Run } from './types.js';
 
-/** A service with more instances is looked up in turns; with a query, which costs more, one with more than the second. */
+/** A service with more instances is looked up in turns; with a query, which costs more, one with far fewer. */
 const LOOKED_UP_AT_ONCE = 1_000;
-const QUERIED_AT_ONCE = 100;
 /** An answer with fewer is written in little more time than it takes to find it here, so that keeping it is not worth its place. */
 const FEWEST_KEPT = 8;
 /** Characters of all answers that are kept. */
@@ -21,7 +20,7 @@ export function createLookup({ services, turns, maxAnswer }: Context): Run<'look
   const kept = new KeptAnswers(services);
   return ([name, query], caller) => {
     if (query !== undefined) {
-      if (services.countOf(name) > QUERIED_AT_ONCE) {
+      if (services.countOf(name) > services.strideOf(query)) {
         return turns.run(lookupMany(services, name, query, limits), caller);
       }
     } else {
