@@ -29,7 +29,7 @@ export class Drafts {
     if (instance !== undefined) {
       keys.add(instanceKey(name, instance));
     } else {
-      for (const record of this.#shelf.records.by('name', name)) keys.add(instanceKey(name, record.instance));
+      for (const record of this.#shelf.meant(name, id)) keys.add(instanceKey(name, record.instance));
       if (this.#catalogue.underWay > 0) {
         for (const key of this.#catalogue.pendingKeys(INSTANCES, instanceKey(name, ''))) keys.add(key);
       }

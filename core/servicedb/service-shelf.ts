@@ -63,6 +63,13 @@ export class ServiceShelf implements Shelf {
     return this.records.at(key);
   }
 
+  /** The instances of a name, or the one of them with an id: the others, of which there may be many, are not looked at. */
+  meant(name: string, id: number | undefined): Iterable<ServiceRecord> {
+    if (id === undefined) return this.records.by('name', name);
+    const one = this.records.getBy('id', id);
+    return one?.name === name ? [one] : [];
+  }
+
   load(entry: Omit<StoredEntry, 'value'> & { readonly value: JsonObject | null }): void {
     const { collection, key, value, revision } = entry;
     if (collection !== INSTANCES || value === null || this.#early.has(key)) {

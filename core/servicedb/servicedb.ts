@@ -221,7 +221,7 @@ export class ServiceDB extends ServiceChanges {
   /** Renews the leases of instances of a name; answers how many instances there are, leased or not. Nothing is stored. */
   heartbeat(name: string, which: Which & { by?: By } = {}): number {
     let count = 0;
-    for (const record of this.instances(name)) {
+    for (const record of this.#shelf.meant(name, which.id)) {
       const { id, instance } = record;
       if ((which.id ?? id) !== id || (which.instance ?? instance) !== instance) continue;
       count += 1;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { makeServiceDB } from '../../support/make-servicedb.js';
 
 const HOST = { host: '10.0.0.1', port: 9000 };
@@ -51,6 +51,28 @@ describe('taking turns', () => {
     expect(services.next('echo')).toBeUndefined();
     expect(four('nextOfAny')).toEqual(['a', 'a', 'b', 'b', 'c', 'c']);
     expect(services.nextOfAny('nobody')).toBeUndefined();
+  });
+});
+
+describe('one instance that is meant by its id', () => {
+  it('is found without a look at the others of its name, and only under its own name', async () => {
+    const { services } = await three();
+    const id = services.instance('echo', 'b')?.id ?? 0;
+    const all = vi.spyOn(services.instances('echo').constructor.prototype, Symbol.iterator);
+    try {
+      expect(services.heartbeat('echo', { id })).toBe(1);
+      expect(services.heartbeat('echo', { id, instance: 'a' })).toBe(0);
+      expect(services.heartbeat('other', { id })).toBe(0);
+      expect(services.heartbeat('echo', { id: 99 })).toBe(0);
+      expect(await services.updateStatus('echo', 'draining', { id })).toBe(1);
+      expect(await services.unregister('other', { id })).toBe(0);
+      expect(await services.unregister('echo', { id })).toBe(1);
+      expect(await services.unregister('echo', { id })).toBe(0);
+      expect(all).not.toHaveBeenCalled();
+    } finally {
+      all.mockRestore();
+    }
+    expect(services.countOf('echo')).toBe(2);
   });
 });
 
