@@ -10,8 +10,9 @@ const MOST_READS = 1_000;
 export type LongRead<T> = Generator<void, T, void>;
 
 /**
- * Lets what takes long take turns. All of it together works 10 ms at a time, one after the other; in between the registry
- * reads requests, answers, heartbeats and leases. What is done within its first 10 ms never waits, and costs no promise.
+ * Lets what takes long take turns. In each turn of the event loop one that waits works 10 ms, and all that begin in it another
+ * 10 ms together; in between the registry reads requests, answers, heartbeats and leases. What is done within those never
+ * waits, and costs no promise.
  */
 export class Turns {
   readonly #clock: Clock;
@@ -19,6 +20,8 @@ export class Turns {
   /** Those that wait for their turn, first come first served. */
   readonly #waiting: (() => void)[] = [];
   #reads = 0;
+  /** When what begins in this turn of the event loop has to pause. */
+  #freshEnd: number | undefined;
 
   /** `nextTurn` calls back once the event loop has gone round. */
   constructor(clock: Clock, nextTurn: (run: () => void) => void = setImmediate) {
@@ -26,19 +29,25 @@ export class Turns {
     this.#nextTurn = nextTurn;
   }
 
-  /** When a slice that begins now has to end, on the monotonic clock. */
-  sliceEnd(): number {
-    return this.#clock.monotonic() + SLICE_MS;
+  /** When what begins now has to pause, on the monotonic clock; perhaps at once, where others have begun in this turn. */
+  freshEnd(): number {
+    if (this.#freshEnd === undefined) {
+      this.#freshEnd = this.#clock.monotonic() + SLICE_MS;
+      this.#nextTurn(() => {
+        this.#freshEnd = undefined;
+      });
+    }
+    return this.#freshEnd;
   }
 
   isOver(sliceEnd: number): boolean {
     return this.#clock.monotonic() >= sliceEnd;
   }
 
-  /** Resolves when it is the caller's turn: others have been served meanwhile. */
-  pause(): Promise<void> {
+  /** Resolves when it is the caller's turn, with when that ends: others have been served meanwhile. */
+  pause(): Promise<number> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+      this.#waiting.push(() => resolve(this.#clock.monotonic() + SLICE_MS));
       if (this.#waiting.length === 1) this.#nextTurn(this.#serve);
     });
   }
@@ -48,8 +57,11 @@ export class Turns {
    * LIMIT_REACHED where a thousand are under way.
    */
   run<T>(read: LongRead<T>, caller: { readonly signal: AbortSignal }): Awaitable<T> {
-    const first = this.#slice(read);
-    if (first.done === true) return first.value;
+    const end = this.freshEnd();
+    if (!this.isOver(end)) {
+      const first = this.#slice(read, end);
+      if (first.done === true) return first.value;
+    }
     if (this.#reads >= MOST_READS) {
       read.return(undefined as T);
       throw new RegistryError(
@@ -64,9 +76,9 @@ export class Turns {
     this.#reads += 1;
     try {
       for (;;) {
-        await this.pause();
+        const end = await this.pause();
         if (signal.aborted) throw abandoned(signal);
-        const step = this.#slice(read);
+        const step = this.#slice(read, end);
         if (step.done === true) return step.value;
       }
     } finally {
@@ -75,8 +87,7 @@ export class Turns {
     }
   }
 
-  #slice<T>(read: LongRead<T>): IteratorResult<void, T> {
-    const end = this.sliceEnd();
+  #slice<T>(read: LongRead<T>, end: number): IteratorResult<void, T> {
     let step = read.next();
     while (step.done !== true && !this.isOver(end)) step = read.next();
     return step;

@@ -1,4 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
+import { type Rows, RowsView } from '../../../core/microdb/bucket.js';
+import type { ServiceRecord } from '../../../core/servicedb/record.js';
 import { makeServiceDB } from '../../support/make-servicedb.js';
 
 const HOST = { host: '10.0.0.1', port: 9000 };
@@ -58,7 +60,8 @@ describe('one instance that is meant by its id', () => {
   it('is found without a look at the others of its name, and only under its own name', async () => {
     const { services } = await three();
     const id = services.instance('echo', 'b')?.id ?? 0;
-    const all = vi.spyOn(services.instances('echo').constructor.prototype, Symbol.iterator);
+    const rows: Rows<ServiceRecord> = RowsView.prototype;
+    const all = vi.spyOn(rows, Symbol.iterator);
     try {
       expect(services.heartbeat('echo', { id })).toBe(1);
       expect(services.heartbeat('echo', { id, instance: 'a' })).toBe(0);

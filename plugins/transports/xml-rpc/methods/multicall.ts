@@ -9,6 +9,10 @@ import type { MethodTable } from './introspection.js';
 import { MULTICALL_LIMIT } from './limits.js';
 import type { FaultStruct, MulticallStruct } from './types.js';
 
+/** What a wait ends with: where it was for a turn, when that ends. */
+// biome-ignore lint/suspicious/noConfusingVoidType: what a call ends with is nothing.
+type Wait = number | void | readonly void[];
+
 /**
  * One `system.multicall`. Its calls are begun in order. Writes are not waited for until all are begun, so that a hundred
  * registrations share one write to the disk; a read is over before the next call begins, so that what it found is
@@ -46,15 +50,15 @@ export class Multicall {
     return wait === undefined ? this.#end() : this.#finish(wait);
   }
 
-  async #finish(first: Promise<unknown>): Promise<EncodedValue> {
-    for (let wait: Promise<unknown> | undefined = first; wait !== undefined; wait = this.#work()) await wait;
+  async #finish(first: Promise<Wait>): Promise<EncodedValue> {
+    for (let wait: Promise<Wait> | undefined = first; wait !== undefined; ) wait = this.#work(await wait);
     return this.#end();
   }
 
-  /** Goes on as far as it can; answers what has to be waited for. */
-  #work(): Promise<unknown> | undefined {
+  /** Goes on as far as it can, to the end of its turn where it was given one; answers what has to be waited for. */
+  #work(turnEnd?: Wait): Promise<Wait> | undefined {
     const { turns } = this.#context;
-    const sliceEnd = turns.sliceEnd();
+    const sliceEnd = typeof turnEnd === 'number' ? turnEnd : turns.freshEnd();
     while (this.#next < this.#calls.length) {
       if (turns.isOver(sliceEnd)) return turns.pause();
       const wait = this.#call(this.#next++);

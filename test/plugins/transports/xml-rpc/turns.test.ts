@@ -32,7 +32,7 @@ describe('what takes long', () => {
     expect(turns.run(read([], 'a', 4, 2), caller)).toBe('a');
   });
 
-  it('works 10 ms, and then in turn with others, one of them each time the event loop goes round', async () => {
+  it('works 10 ms with all that begin at the same time, and then in turn with them, one each time the event loop goes round', async () => {
     const { turns, read, loop } = byHand();
     const log: string[] = [];
     const both = Promise.all([
@@ -45,8 +45,17 @@ describe('what takes long', () => {
       rounds.push(log.splice(0).join(' '));
       await loop();
     }
-    expect(rounds).toEqual(['a1 a2 b1 b2 c1 c2', 'a3 a4', 'b3 b4', '', 'a5', 'b5', '', '']);
+    expect(rounds).toEqual(['a1 a2', 'a3 a4', 'b1 b2', 'c1 c2', 'a5', 'b3 b4', '', 'b5']);
     expect(await both).toEqual(['a', 'b', 'c']);
+  });
+
+  it('does not hold up what begins while it waits: that has 10 ms of its own', async () => {
+    const { turns, read, loop } = byHand();
+    const long = Array.from({ length: 20 }, () => turns.run(read([], 'long', 4, 5), caller));
+    await loop();
+    expect(turns.run(read([], 'short', 2, 2), caller)).toBe('short');
+    for (let round = 0; round < 60; round++) await loop();
+    expect(await Promise.all(long)).toEqual(long.map(() => 'long'));
   });
 
   it('does not keep the event loop going when nothing is left', async () => {
@@ -89,7 +98,9 @@ describe('what takes long', () => {
       }
     }
     const [gone, closing] = [new AbortController(), new AbortController()];
-    const both = Promise.allSettled([turns.run(endless(), gone), turns.run(endless(), closing)]);
+    const first = turns.run(endless(), gone);
+    await loop();
+    const both = Promise.allSettled([first, turns.run(endless(), closing)]);
     gone.abort(new DOMException('gone', 'AbortError'));
     closing.abort(new RegistryError('STOPPING', 'The door closes'));
     for (let round = 0; round < 4; round++) await loop();
@@ -102,8 +113,11 @@ describe('what takes long', () => {
     const long = () => read([], 'a', 2, 10);
     const all = Array.from({ length: 1_000 }, () => turns.run(long(), caller));
     expect(() => turns.run(long(), caller)).toThrow(expect.objectContaining({ code: 'LIMIT_REACHED' }));
+    await loop();
+    expect(() => turns.run(long(), caller)).toThrow(expect.objectContaining({ code: 'LIMIT_REACHED' }));
+    await loop();
     expect(turns.run(read([], 'short', 1, 1), caller)).toBe('short');
-    for (let round = 0; round < 2_100; round++) await loop();
+    for (let round = 0; round < 3_100; round++) await loop();
     expect(new Set(await Promise.all(all))).toEqual(new Set(['a']));
     const again = turns.run(long(), caller);
     for (let round = 0; round < 3; round++) await loop();
