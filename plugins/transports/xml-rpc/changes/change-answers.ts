@@ -54,11 +54,16 @@ export class ChangeAnswers {
   /** What came to a name, or to any, after a revision. */
   news(since: number, name: string | undefined): NewsAnswer {
     // Too much to tell at once is told in parts, down to a commit a time; and a commit that is too much, not at all.
-    for (let limit = MOST_CHANGES; limit >= 1; limit >>= 1) {
+    for (let limit = MOST_CHANGES; limit >= 1; ) {
       const stretch = this.#services.changesAfter(since, { name, limit });
       if (stretch === undefined || stretch.changes.length > MOST_CHANGES) break;
-      const changes = writeChanges(stretch.changes, this.#mostLength);
-      if (changes === undefined) continue;
+      const { changes, isWhole } = writeChanges(stretch.changes, this.#mostLength);
+      if (!isWhole) {
+        // A commit alone would come again whatever the limit.
+        if (stretch.changes.length > limit) break;
+        limit = Math.min(limit >> 1, Math.max(1, changes.length));
+        continue;
+      }
       const cursor = this.#services.cursorOf(stretch.revision);
       const answer = prepare({ cursor, changes, reset: false });
       return { answer, written: changes.length, from: stretch.from, before: stretch.first };
@@ -72,13 +77,13 @@ function prepare(answer: Omit<ChangesStruct, 'changes'> & { changes: readonly En
 }
 
 /**
- * What became of each instance, in the order of the last change of each; undefined where it is too long. They are told
+ * What became of each instance, in the order of the last change of each; where it is too long, as much as fits. They are told
  * apart by their ids: registered anew after it was removed, an instance is another one with the same key.
  */
 function writeChanges(
   changes: readonly RecordChange[],
   mostLength: number,
-): readonly EncodedValue[] | undefined {
+): { readonly changes: readonly EncodedValue[]; readonly isWhole: boolean } {
   const last = new Map<number, { kind: ChangeStruct['kind']; record: ServiceRecord }>();
   for (const { record, previous } of changes) {
     if (previous !== undefined && previous.id !== record?.id) {
@@ -97,8 +102,8 @@ function writeChanges(
   for (const { kind, record } of last.values()) {
     const change = encodeValue({ kind, instance: new EncodedValue(instanceXml(record)) });
     length += change.xml.length;
-    if (length > mostLength) return undefined;
+    if (length > mostLength) return { changes: written, isWhole: false };
     written.push(change);
   }
-  return written;
+  return { changes: written, isWhole: true };
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RegistryError } from '../../../../core/index.js';
 import { expectEmpty, makeHub, told, type Wait } from './waiting.js';
 
@@ -187,7 +187,7 @@ describe('a client that is far behind', () => {
     );
   });
 
-  it('gets a commit of many instances alone where it leaves no room for what came after it', async () => {
+  it('gets a commit of many instances whole where it leaves no room for all that came after it', async () => {
     const { wait, services } = await makeHub({ maxAnswer: 512 * 1024 });
     for (let at = 0; at < 300; at += 1) await services.register({ ...ECHO, instance: `i${at}` });
     const { cursor } = services;
@@ -196,8 +196,20 @@ describe('a client that is far behind', () => {
       await services.register({ ...ECHO, name: 'after', instance: `${at}` });
     const first = wait(cursor, 0);
     expect(first.answer?.reset).toBe(false);
-    expect(first.answer?.changes).toHaveLength(300);
-    expect(told(wait(first.answer?.cursor ?? '', 0))?.[0]).toBe('registered after/0');
+    const unregistered = told(first)?.filter((change) => change.startsWith('unregistered'));
+    expect(unregistered).toHaveLength(300);
+    const others = (first.answer?.changes.length ?? 0) - 300;
+    expect(told(wait(first.answer?.cursor ?? '', 0))?.[0]).toBe(`registered after/${others}`);
+  });
+
+  it('is told soon that a single commit is too long, which is not tried in ever smaller parts', async () => {
+    const { wait, services } = await makeHub({ maxAnswer: 64 * 1024 });
+    for (let at = 0; at < 900; at += 1) await services.register({ ...ECHO, instance: `i${at}` });
+    const { cursor } = services;
+    await services.unregister('echo');
+    const tried = vi.spyOn(services, 'changesAfter');
+    expect(wait(cursor, 0, 'echo').answer).toEqual({ cursor: services.cursor, changes: [], reset: true });
+    expect(tried.mock.calls.length).toBeLessThan(3);
   });
 
   it('begins anew after a single commit that is too large to tell', async () => {
