@@ -7,8 +7,9 @@ import type { SentQuery } from './arguments.js';
 import { instanceXml } from './instance-xml.js';
 import { microRegEntry } from './microreg-entry.js';
 
-/** How many instances are looked at between two places to pause, unless a query that is held against each allows fewer. */
+/** How many are written between two places to pause; instances fewer: each may be as long as its meta allows. */
 const STRIDE = 100;
+const INSTANCES = 4;
 /** Less than the least that one instance can take in what MicroReg answered. */
 const LEAST_ENTRY = 60;
 
@@ -20,7 +21,7 @@ export function* lookupMany(
   limits: WriterLimits,
 ): LongRead<EncodedValue> {
   const isAskedFor = query && services.matcher(query);
-  const stride = query === undefined ? STRIDE : services.strideOf(query);
+  const stride = query === undefined ? INSTANCES : Math.min(INSTANCES, services.strideOf(query));
   const list = new ListWriter(limits);
   const degraded: ServiceRecord[] = [];
   const stale: ServiceRecord[] = [];
@@ -37,11 +38,11 @@ export function* lookupMany(
     } else if (services.isStale(record)) stale.push(record);
   }
   for (const record of isAnyRunning ? [] : degraded) {
-    if (++seen % STRIDE === 0) yield;
+    if (++seen % INSTANCES === 0) yield;
     list.addXml(instanceXml(record));
   }
   for (const record of stale) {
-    if (++seen % STRIDE === 0) yield;
+    if (++seen % INSTANCES === 0) yield;
     list.addXml(instanceXml(record, true));
   }
   return list.end();

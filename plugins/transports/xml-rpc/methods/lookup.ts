@@ -7,8 +7,8 @@ import { instanceXml } from './instance-xml.js';
 import { lookupMany } from './long-reads.js';
 import type { Run } from './types.js';
 
-/** A service with more instances is looked up in turns; with a query, which costs more, one with far fewer. */
-const LOOKED_UP_AT_ONCE = 1_000;
+/** A service with more instances is looked up in turns: each may take 2 ms, with as much meta as it may have. */
+const LOOKED_UP_AT_ONCE = 20;
 /** An answer with fewer is written in little more time than it takes to find it here, so that keeping it is not worth its place. */
 const FEWEST_KEPT = 8;
 /** Characters of all answers that are kept. */
@@ -19,19 +19,13 @@ export function createLookup({ services, turns, maxAnswer }: Context): Run<'look
   const limits = answerLimits(maxAnswer);
   const kept = new KeptAnswers(services);
   return ([name, query], caller) => {
-    if (query !== undefined) {
-      if (services.countOf(name) > services.strideOf(query)) {
-        return turns.run(lookupMany(services, name, query, limits), caller);
-      }
-    } else {
-      const known = kept.get(name);
-      if (known !== undefined) return known;
-      const count = services.countOf(name);
-      if (count > LOOKED_UP_AT_ONCE) {
-        const revision = services.lastChange(name);
-        const read = turns.run(lookupMany(services, name, undefined, limits), caller);
-        return andThen(read, (answer) => kept.keep(name, revision, answer));
-      }
+    const known = query === undefined ? kept.get(name) : undefined;
+    if (known !== undefined) return known;
+    const atOnce = query === undefined ? LOOKED_UP_AT_ONCE : services.strideOf(query);
+    if (services.countOf(name) > Math.min(LOOKED_UP_AT_ONCE, atOnce)) {
+      const revision = services.lastChange(name);
+      const read = turns.run(lookupMany(services, name, query, limits), caller);
+      return query === undefined ? andThen(read, (answer) => kept.keep(name, revision, answer)) : read;
     }
     const { records, stale } = services.lookup(name, query);
     const list = new ListWriter(limits);

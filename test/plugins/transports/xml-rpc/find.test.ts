@@ -176,6 +176,17 @@ describe('a long read', () => {
     expect(await long).toEqual(await inOne.call(method, ...params));
   });
 
+  it('is also a lookup of some dozens of instances, each of which may be long', async () => {
+    const { call } = await filled(60, ['a'], { clock: new PassingClock(5) });
+    let isDone = false;
+    const long = call('lookup', 'a').finally(() => {
+      isDone = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isDone).toBe(false);
+    expect(await long).toHaveLength(60);
+  });
+
   it('ends when its caller has gone', async () => {
     const gone = new AbortController();
     const { call } = await filled(1_500, ['a'], { clock: new PassingClock(5), signal: gone.signal });
