@@ -61,11 +61,9 @@ export class XmlRpcDoor implements MethodTable {
     return contributed;
   }
 
-  call(method: Method, params: readonly XmlRpcValue[], caller: Caller): Awaitable<Answer> {
+  admit(method: Method, params: readonly XmlRpcValue[], caller: Caller): Awaitable<Caller> {
     checkParams(method, params);
-    return this.#api.fire.authorize.isTapped
-      ? this.#callAuthorized(method, params, caller)
-      : method.run(params, caller);
+    return this.#api.fire.authorize.isTapped ? this.#authorized(method, params, caller) : caller;
   }
 
   /** One request of the HTTP door. Stays synchronous as long as nothing has to be waited for. */
@@ -76,7 +74,7 @@ export class XmlRpcDoor implements MethodTable {
     try {
       const call = readMethodCall(request.body);
       method = call.method;
-      const answer = this.call(this.method(method), call.params, new HttpCaller(request, request.remote));
+      const answer = this.#call(this.method(method), call.params, new HttpCaller(request, request.remote));
       if (isPromise(answer)) answer.then((value) => this.#answer(value, method, began, reply)).catch(fail);
       else this.#answer(answer, method, began, reply);
     } catch (error) {
@@ -89,6 +87,13 @@ export class XmlRpcDoor implements MethodTable {
       this.#api.logger.error({ method, err: error }, `The call of "${method}" failed within the registry.`);
     }
     return faultOf(error);
+  }
+
+  #call(method: Method, params: readonly XmlRpcValue[], caller: Caller): Awaitable<Answer> {
+    const admitted = this.admit(method, params, caller);
+    return isPromise(admitted)
+      ? admitted.then((caller) => method.run(params, caller))
+      : method.run(params, admitted);
   }
 
   #answer(value: Answer, method: string, began: number | undefined, reply: DoorReply): void {
@@ -108,7 +113,7 @@ export class XmlRpcDoor implements MethodTable {
     this.#api.fire.answered.call({ door: 'xml-rpc', method, fault, durationMs });
   }
 
-  async #callAuthorized(method: Method, params: readonly XmlRpcValue[], caller: Caller): Promise<Answer> {
+  async #authorized(method: Method, params: readonly XmlRpcValue[], caller: Caller): Promise<Caller> {
     const { remote, authorization } = caller;
     const named = params[method.parameters.findIndex(({ name }) => name === 'name')];
     const service = typeof named === 'string' ? named : undefined;
@@ -127,7 +132,7 @@ export class XmlRpcDoor implements MethodTable {
         answer?.reason ?? `Nothing allows ${method.name} to this caller.`,
       );
     }
-    return method.run(params, caller.as(answer.who));
+    return caller.as(answer.who);
   }
 }
 

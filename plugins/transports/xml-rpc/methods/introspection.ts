@@ -1,6 +1,6 @@
 import type { Awaitable } from '../../../../core/index.js';
 import { type Caller, type Method, signatures, usage } from '../method.js';
-import type { Answer, XmlRpcValue } from '../values.js';
+import type { XmlRpcValue } from '../values.js';
 import type { Context } from './context.js';
 import { Multicall } from './multicall.js';
 import type { INTROSPECTION } from './table.js';
@@ -22,8 +22,8 @@ export interface MethodTable {
   names(): readonly string[];
   /** The method of this name. Throws a fault where there is none. */
   method(name: string): Method;
-  /** Holds parameters against the method, asks whether the caller may, and runs it. */
-  call(method: Method, params: readonly XmlRpcValue[], caller: Caller): Awaitable<Answer>;
+  /** Holds parameters against the method, and asks whether the caller may run it: answers as whom. */
+  admit(method: Method, params: readonly XmlRpcValue[], caller: Caller): Awaitable<Caller>;
   /** What a caller is told of an error; one within the registry is logged. */
   fault(error: unknown, method: string): { readonly code: number; readonly message: string };
 }

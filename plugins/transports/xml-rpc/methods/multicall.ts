@@ -1,7 +1,7 @@
 import { isPromise, RegistryError } from '../../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
-import type { Caller } from '../method.js';
-import { type Answer, EncodedValue } from '../values.js';
+import type { Caller, Method } from '../method.js';
+import { type Answer, EncodedValue, type XmlRpcValue } from '../values.js';
 import { encodeValue, ListWriter } from '../writer.js';
 import { answerLimits } from './answers.js';
 import type { Context } from './context.js';
@@ -86,19 +86,35 @@ export class Multicall {
         );
       }
       if (this.#isSpent) throw this.#notRun();
-      const answer = this.#table.call(method, params, this.#caller);
-      if (!isPromise(answer)) {
-        this.#answer(at, answer);
-        return undefined;
-      }
-      const done = answer
-        .then((value) => this.#answer(at, value))
+      const admitted = this.#table.admit(method, params, this.#caller);
+      if (!isPromise(admitted)) return this.#run(at, method, params, admitted);
+      // Waited for, or the next one might be begun first: that one is let in sooner, say.
+      return admitted
+        .then((caller) => this.#run(at, method, params, caller))
         .catch((error) => this.#fail(at, name, error));
-      if (method.inMulticall !== 'beside') return done;
-      this.#pending.push(done);
     } catch (error) {
       this.#fail(at, String(name), error);
+      return undefined;
     }
+  }
+
+  /** Begins a call; answers what has to be waited for before the next. */
+  #run(
+    at: number,
+    method: Method,
+    params: readonly XmlRpcValue[],
+    caller: Caller,
+  ): Promise<void> | undefined {
+    const answer = method.run(params, caller);
+    if (!isPromise(answer)) {
+      this.#answer(at, answer);
+      return undefined;
+    }
+    const done = answer
+      .then((value) => this.#answer(at, value))
+      .catch((error) => this.#fail(at, method.name, error));
+    if (method.inMulticall !== 'beside') return done;
+    this.#pending.push(done);
     return undefined;
   }
 

@@ -124,6 +124,21 @@ describe('system.multicall', () => {
     expect(await answers).toEqual(Array.from({ length: 100 }, (_, n) => [n + 1]));
   });
 
+  it('begins its calls in order, also where one is let in later than the next', async () => {
+    const { call, hooks, services } = await makeXmlRpcDoor();
+    const asked: string[] = [];
+    hooks.authorize.tapPromise('slow at the door', async ({ method }) => {
+      asked.push(method);
+      if (method === 'register') for (let turn = 0; turn < 50; turn += 1) await null;
+      return method === 'heartbeat' ? { allow: false, reason: 'no' } : { allow: true, who: 'somebody' };
+    });
+    const calls = [register(0), one('unregister', 'echo'), one('heartbeat', 'echo'), register(1)];
+    const fault = { faultCode: 1003, faultString: 'no' };
+    expect(await call('system.multicall', calls)).toEqual([[1], [true], fault, [2]]);
+    expect(asked).toEqual(['system.multicall', 'register', 'unregister', 'heartbeat', 'register']);
+    expect(services.countOf('echo')).toBe(1);
+  });
+
   it('ends a read before it begins the next one', async () => {
     let running = 0;
     let most = 0;
