@@ -148,7 +148,7 @@ export const OWN = {
     help:
       'Waits until an instance is registered, changed or unregistered, of one service or of any, at most timeout_s seconds (0 to 300), and ' +
       'answers what came after the cursor as a struct: cursor, changes, reset. Begin with the cursor "": the answer is reset true, a ' +
-      'cursor, and no changes. Read the instances with lookup or find then, and wait with that cursor, and from then on with the cursor of ' +
+      'cursor, and no changes. Read the instances with find then, all its pages, and wait with that cursor, and from then on with the cursor of ' +
       'the last answer. So nothing is missed; a change that you know already does no harm. Whenever reset is true, read anew.',
     parameters: [
       { name: 'cursor', type: 'string' },
