@@ -3,8 +3,10 @@ import { FAULT_CODES, XmlRpcFault } from './faults.js';
 
 /** How long may be worked before others get a turn. */
 const SLICE_MS = 10;
-/** Long reads at once; each holds what it has found so far. */
-const MOST_READS = 1_000;
+/** Long reads that go on at once: each holds what it has found so far, up to the longest answer. */
+const AT_ONCE = 4;
+/** Long reads that wait for one of these to end. They hold nothing. */
+const MOST_WAITING = 1_000;
 
 /** A read that may be long: it yields wherever it may be left for a while, and returns its answer. */
 export type LongRead<T> = Generator<void, T, void>;
@@ -19,7 +21,10 @@ export class Turns {
   readonly #nextTurn: (run: () => void) => void;
   /** Those that wait for their turn, first come first served. */
   readonly #waiting: (() => void)[] = [];
+  /** How many reads go on, */
   #reads = 0;
+  /** and those that are to begin when one of them has ended, first come first served. */
+  readonly #queue: (() => void)[] = [];
   /** When what begins in this turn of the event loop has to pause. */
   #freshEnd: number | undefined;
 
@@ -53,37 +58,53 @@ export class Turns {
   }
 
   /**
-   * Runs a read to its end, now if it is short. It is given up when `caller`'s signal aborts. Throws what it throws;
-   * LIMIT_REACHED where a thousand are under way.
+   * Runs a read to its end, now if it is short. One that is not, where four go on already, is given up and begun anew when
+   * it is its turn. It ends when `caller`'s signal aborts. Throws what it throws; LIMIT_REACHED where a thousand wait.
    */
-  run<T>(read: LongRead<T>, caller: { readonly signal: AbortSignal }): Awaitable<T> {
+  run<T>(begin: () => LongRead<T>, caller: { readonly signal: AbortSignal }): Awaitable<T> {
     const end = this.freshEnd();
+    const hasRoom = this.#reads < AT_ONCE;
+    let read: LongRead<T> | undefined;
     if (!this.isOver(end)) {
+      read = begin();
       const first = this.#slice(read, end);
       if (first.done === true) return first.value;
+      if (!hasRoom) read.return(undefined as T);
     }
-    if (this.#reads >= MOST_READS) {
-      read.return(undefined as T);
+    if (hasRoom) {
+      this.#reads += 1;
+      return this.#goOn(begin, caller.signal, read);
+    }
+    if (this.#queue.length >= MOST_WAITING) {
       throw new RegistryError(
         'LIMIT_REACHED',
-        `${MOST_READS} long reads are under way, which is the limit; try again shortly, or ask for less.`,
+        `${MOST_WAITING} long reads wait for their turn, which is the limit; try again shortly, or ask for less.`,
       );
     }
-    return this.#goOn(read, caller.signal);
+    return this.#later(begin, caller.signal);
   }
 
-  async #goOn<T>(read: LongRead<T>, signal: AbortSignal): Promise<T> {
-    this.#reads += 1;
+  async #later<T>(begin: () => LongRead<T>, signal: AbortSignal): Promise<T> {
+    await new Promise<void>((resolve) => this.#queue.push(resolve));
+    return this.#goOn(begin, signal);
+  }
+
+  /** Goes on with one that has its place, and hands that on at its end. */
+  async #goOn<T>(begin: () => LongRead<T>, signal: AbortSignal, begun?: LongRead<T>): Promise<T> {
+    let read = begun;
     try {
       for (;;) {
         const end = await this.pause();
         if (signal.aborted) throw abandoned(signal);
+        read ??= begin();
         const step = this.#slice(read, end);
         if (step.done === true) return step.value;
       }
     } finally {
-      this.#reads -= 1;
-      read.return(undefined as T);
+      read?.return(undefined as T);
+      const next = this.#queue.shift();
+      if (next === undefined) this.#reads -= 1;
+      else next();
     }
   }
 

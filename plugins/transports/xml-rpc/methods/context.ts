@@ -9,4 +9,6 @@ export interface Context {
   readonly turns: Turns;
   /** The longest answer, in characters. */
   readonly maxAnswer: number;
+  /** Characters of answers that multicalls hold while they go on. */
+  readonly held: { length: number };
 }

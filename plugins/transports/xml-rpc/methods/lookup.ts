@@ -2,6 +2,7 @@ import { andThen, type ServiceDB } from '../../../../core/index.js';
 import type { EncodedValue, PreparedAnswer } from '../values.js';
 import { ListWriter, prepareAnswer } from '../writer.js';
 import { answerLimits } from './answers.js';
+import { checkQuery } from './arguments.js';
 import type { Context } from './context.js';
 import { instanceXml } from './instance-xml.js';
 import { lookupMany } from './long-reads.js';
@@ -18,14 +19,17 @@ const MOST_KEPT = 16 * 1024 * 1024;
 export function createLookup({ services, turns, maxAnswer }: Context): Run<'lookup'> {
   const limits = answerLimits(maxAnswer);
   const kept = new KeptAnswers(services);
-  return ([name, query], caller) => {
+  return ([name, sent], caller) => {
+    const query = sent && checkQuery(sent);
     const known = query === undefined ? kept.get(name) : undefined;
     if (known !== undefined) return known;
     const atOnce = query === undefined ? LOOKED_UP_AT_ONCE : services.strideOf(query);
     if (services.countOf(name) > Math.min(LOOKED_UP_AT_ONCE, atOnce)) {
       const revision = services.lastChange(name);
-      const read = turns.run(lookupMany(services, name, query, limits), caller);
-      return query === undefined ? andThen(read, (answer) => kept.keep(name, revision, answer)) : read;
+      // What is stale when it begins may cease to be while it is written.
+      const isToKeep = query === undefined && !services.isMassSilent;
+      const read = turns.run(() => lookupMany(services, name, query, limits), caller);
+      return isToKeep ? andThen(read, (answer) => kept.keep(name, revision, answer)) : read;
     }
     const { records, stale } = services.lookup(name, query);
     const list = new ListWriter(limits);

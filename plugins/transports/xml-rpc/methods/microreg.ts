@@ -33,7 +33,7 @@ export function createMicroRegRuns({ services, turns, maxAnswer }: Context): Run
       return record === undefined ? false : [givenHost(record), givenPort(record)];
     },
 
-    get_all_service_details: (_, caller) => turns.run(allDetails(services, maxAnswer), caller),
+    get_all_service_details: (_, caller) => turns.run(() => allDetails(services, maxAnswer), caller),
 
     get_reg_count: () => services.count(),
   };

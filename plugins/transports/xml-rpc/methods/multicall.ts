@@ -9,6 +9,11 @@ import type { MethodTable } from './introspection.js';
 import { MULTICALL_LIMIT } from './limits.js';
 import type { FaultStruct, MulticallStruct } from './types.js';
 
+/** What all multicalls that are under way may hold, in times the longest answer. */
+const HELD_ANSWERS = 4;
+/** Characters of an answer that is not counted. */
+const SHORT = 1_000;
+
 /** What a wait ends with: where it was for a turn, when that ends. */
 // biome-ignore lint/suspicious/noConfusingVoidType: what a call ends with is nothing.
 type Wait = number | void | readonly void[];
@@ -28,6 +33,8 @@ export class Multicall {
   /** Characters that answers may still take. */
   #left: number;
   #isSpent = false;
+  /** Characters of its answers that are counted in what all multicalls hold. */
+  #heldLength = 0;
   #next = 0;
 
   constructor(context: Context, table: MethodTable, calls: readonly MulticallStruct[], caller: Caller) {
@@ -51,7 +58,12 @@ export class Multicall {
   }
 
   async #finish(first: Promise<Wait>): Promise<EncodedValue> {
-    for (let wait: Promise<Wait> | undefined = first; wait !== undefined; ) wait = this.#work(await wait);
+    try {
+      for (let wait: Promise<Wait> | undefined = first; wait !== undefined; ) wait = this.#work(await wait);
+    } catch (error) {
+      this.#giveBack();
+      throw error;
+    }
     return this.#end();
   }
 
@@ -123,13 +135,34 @@ export class Multicall {
     try {
       const encoded =
         answer instanceof EncodedValue ? answer : encodeValue(answer, { ...limits, length: this.#left });
-      if (encoded.xml.length > this.#left) throw limits.tooLong(this.#left);
-      this.#left -= encoded.xml.length;
+      const { length } = encoded.xml;
+      if (length > this.#left) throw limits.tooLong(this.#left);
+      this.#hold(length);
+      this.#left -= length;
       this.#results[at] = [encoded];
     } catch (error) {
       if (error instanceof RegistryError && error.code === 'ANSWER_TOO_LARGE') this.#isSpent = true;
       throw error;
     }
+  }
+
+  /** Counts an answer that has to wait for the others. One as short as a write's is taken in any case: it has been run. */
+  #hold(length: number): void {
+    if (length <= SHORT) return;
+    const { held, maxAnswer } = this.#context;
+    if (held.length + length > HELD_ANSWERS * maxAnswer) {
+      throw new RegistryError(
+        'LIMIT_REACHED',
+        `All that are under way hold ${HELD_ANSWERS} times as much as one answer may be; try again shortly, or make the call on its own.`,
+      );
+    }
+    held.length += length;
+    this.#heldLength += length;
+  }
+
+  #giveBack(): void {
+    this.#context.held.length -= this.#heldLength;
+    this.#heldLength = 0;
   }
 
   #fail(at: number, name: string, error: unknown): void {
@@ -146,6 +179,7 @@ export class Multicall {
   }
 
   #end(): EncodedValue {
+    this.#giveBack();
     const list = new ListWriter({ length: Number.MAX_SAFE_INTEGER });
     for (const result of this.#results) list.add(result as Answer);
     return list.end();

@@ -9,7 +9,7 @@ import {
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
 import { EncodedValue } from '../values.js';
 import { answerLimits } from './answers.js';
-import { whose } from './arguments.js';
+import { checkQuery, whose } from './arguments.js';
 import type { Context } from './context.js';
 import { find } from './find.js';
 import { describedInstance } from './instance-struct.js';
@@ -36,13 +36,14 @@ export function createOwnRuns(context: Context): Runs<Exclude<keyof typeof OWN, 
       );
     },
 
-    find: ([query = {}, options = {}], caller) => turns.run(find(services, query, options, limits), caller),
+    find: ([query = {}, options = {}], caller) =>
+      turns.run(() => find(services, checkQuery(query), options, limits), caller),
 
     get_status_codes: () => STATUS_CODES,
 
     heartbeat: ([name, id], { by }) => services.heartbeat(name, whose(id, by)) > 0,
 
-    list_services: (_, caller) => turns.run(listServices(services, limits), caller),
+    list_services: (_, caller) => turns.run(() => listServices(services, limits), caller),
 
     lookup: createLookup(context),
 

@@ -101,6 +101,20 @@ describe('find', () => {
     });
   });
 
+  it.each<[string, XmlRpcValue]>([
+    ['more than 2,000 values', { port: { $in: Array.from({ length: 2_000 }, (_, at) => at) } }],
+    ['more than two patterns', { $or: ['a', 'b', 'c'].map(($regex) => ({ name: { $regex } })) }],
+  ])('refuses a query with %s, which takes long to understand', async (_, query) => {
+    const { call, find } = await filled(1, ['a']);
+    const refused = {
+      faultCode: 1009,
+      message: expect.stringContaining('at most 2000 values and 2 patterns'),
+    };
+    await expect(find(query)).rejects.toMatchObject(refused);
+    await expect(call('lookup', 'a', query)).rejects.toMatchObject(refused);
+    expect(await find({ port: { $in: Array.from({ length: 1_990 }, (_, at) => at) } })).toHaveLength(1);
+  });
+
   it('finds by a pattern, and none keeps the registry busy', async () => {
     const { call, find } = await filled(1, ['a'.repeat(200)]);
     for (const $regex of ['(a+)+$', '^(a|aa)+$']) {

@@ -153,6 +153,32 @@ describe('system.multicall', () => {
     expect(most).toBe(1);
   });
 
+  it('holds no more, with all others that are under way, than four of the longest answers', async () => {
+    const big = operation('big', 'read', () => 'x'.repeat(60_000));
+    const open: (() => void)[] = [];
+    const slow = operation(
+      'slow',
+      'read',
+      () => new Promise<number>((resolve) => open.push(() => resolve(1))),
+    );
+    const { call } = await makeXmlRpcDoor({ operations: [big, slow], maxAnswer: 70_000 });
+    const all = Array.from({ length: 6 }, () => call('system.multicall', [one('big'), one('slow')]));
+    while (open.length < 6) await new Promise((resolve) => setImmediate(resolve));
+    for (const go of open) go();
+    const answers = (await Promise.all(all)) as unknown as [unknown, unknown][];
+    const refused = answers.filter(([first]) => !Array.isArray(first));
+    expect(refused).toHaveLength(2);
+    expect(refused[0]?.[0]).toMatchObject({
+      faultCode: 1005,
+      faultString: expect.stringContaining('try again'),
+    });
+    for (const [, second] of answers) expect(second).toEqual([1]);
+    // All of it is given back.
+    const again = Array.from({ length: 4 }, () => call('system.multicall', [one('big')]));
+    for (const [answer] of (await Promise.all(again)) as unknown as [unknown][])
+      expect(answer).toHaveLength(1);
+  });
+
   it('bounds all its answers together like one, and does not run what is beyond', async () => {
     let ran = 0;
     const big = operation('big', 'read', () => {
