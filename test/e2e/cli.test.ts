@@ -51,6 +51,32 @@ describe('the command line', () => {
     expect(err).toMatch(/^rollcall: (UNREACHABLE: .*127\.0\.0\.1:8800|METHOD_NOT_FOUND)/);
   });
 
+  test('lists every instance, however many there are and however little the door answers at once', async () => {
+    const many = await createRegistry({
+      config: { store: 'memory', plugins: [['xml-rpc', { port: 0, maxAnswer: 256 * 1024 }]] },
+      builtins,
+      logger: silentLogger,
+    });
+    await many.start();
+    try {
+      // More than the registry sorts for a caller.
+      for (let n = 0; n < 20_001; n++) {
+        await many.services.register({ name: n % 2 ? 'b' : 'a', host: '127.0.0.1', port: 1 + n });
+      }
+      const { out, err } = await rollcall(['services', '--json'], {
+        env: { ROLLCALL_URL: many.doors[0]?.url },
+      });
+      expect(err).toBe('');
+      const rows = JSON.parse(out) as { name: string; port: number }[];
+      expect(rows.map(({ port }) => port)).toEqual([
+        ...Array.from({ length: 10_001 }, (_, at) => 1 + 2 * at),
+        ...Array.from({ length: 10_000 }, (_, at) => 2 + 2 * at),
+      ]);
+    } finally {
+      await many.stop();
+    }
+  });
+
   test('answers programs with JSON', async () => {
     await run(
       'register',
