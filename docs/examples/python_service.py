@@ -51,7 +51,7 @@ class Registration:
 
     def _keep(self):
         server, failures = registry(), 0
-        while not self.stopped.wait(TTL_S / 3 * random.uniform(0.9, 1.1) if failures == 0 else min(0.25 * 2**failures, 5)):
+        while not self.stopped.wait(TTL_S / 3 * random.uniform(0.9, 1.1) if failures == 0 else min(0.25 * 2 ** min(failures, 5), 5)):
             try:
                 self.id, failures = server.register(*self.args), 0
             except (*AWAY, xmlrpc.client.Fault) as error:
