@@ -147,6 +147,7 @@ export abstract class Exchange implements DoorRequest {
 }
 
 function reasonOf(ending: 'left' | 'closing'): Error {
-  if (ending === 'closing') return new RegistryError('STOPPING', 'The door closes');
+  if (ending === 'closing')
+    return new RegistryError('STOPPING', 'The registry is stopping: try again once it runs, or call another');
   return new DOMException('The caller closed its connection before it was answered', 'AbortError');
 }

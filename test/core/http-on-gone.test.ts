@@ -61,7 +61,9 @@ describe('a door that lets many wait', () => {
     const [held] = await patient.waitFor(1);
     held?.request.onGone((reason) => held.reply(200, 'text/plain', reason.message));
     const closed = door.close();
-    expect((await connection.answer()).body).toBe('The door closes');
+    expect((await connection.answer()).body).toBe(
+      'The registry is stopping: try again once it runs, or call another',
+    );
     await closed;
   });
 });
