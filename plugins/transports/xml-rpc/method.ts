@@ -101,7 +101,7 @@ function wrongCount(method: Method, count: number): XmlRpcFault {
   const wanted = least === parameters.length ? `${least}` : `${least} to ${parameters.length}`;
   return new XmlRpcFault(
     FAULT_CODES.INVALID_PARAMS,
-    `${usage(method)} takes ${wanted} parameters, not ${count}`,
+    `${usage(method)} takes ${wanted} ${wanted === '1' ? 'parameter' : 'parameters'}, not ${count}`,
   );
 }
 

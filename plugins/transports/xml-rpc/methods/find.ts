@@ -15,7 +15,9 @@ const STRIDE = 4;
 const optionsSchema = z.strictObject({
   limit: z.int().min(1).max(FIND_LIMIT).default(FIND_LIMIT),
   after: z.int().min(0).optional(),
-  sort: z.record(z.string(), z.union([z.literal(1), z.literal(-1)])).optional(),
+  sort: z
+    .record(z.string(), z.literal([1, -1], { error: 'expected 1 for ascending or -1 for descending' }))
+    .optional(),
   skip: z.int().min(0).default(0),
 });
 

@@ -91,7 +91,11 @@ describe('find', () => {
     ['a limit beyond the limit', { limit: 10_001 }, '"limit": Too big'],
     ['no limit at all', { limit: 0 }, '"limit": Too small'],
     ['an after that is no id', { after: 'x' }, '"after": Invalid input: expected number'],
-    ['a sort in no direction', { sort: { port: 2 } }, '"sort.port": '],
+    [
+      'a sort in no direction',
+      { sort: { port: 2 } },
+      '"sort.port": expected 1 for ascending or -1 for descending, not 2',
+    ],
     ['a sort by what nothing is sorted by', { sort: JSON.parse('{"__proto__":1}') }, '"sort.__proto__"'],
   ])('refuses %s', async (_, options, message) => {
     const { find } = await filled(1, ['a']);

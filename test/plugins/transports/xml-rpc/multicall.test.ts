@@ -30,7 +30,7 @@ describe('system.multicall', () => {
       [1],
       [['10.0.0.1', 1]],
       { faultCode: -32601, faultString: 'there is no method "nope"; system.listMethods lists them' },
-      { faultCode: -32602, faultString: 'get_service_details(name) takes 1 parameters, not 2' },
+      { faultCode: -32602, faultString: 'get_service_details(name) takes 1 parameter, not 2' },
       { faultCode: 1001, faultString: 'There is no instance with the id 9; it may have been unregistered.' },
       [1],
     ]);
