@@ -11,12 +11,14 @@ import signal
 import sys
 import threading
 import time
+import xml.parsers.expat
 import xmlrpc.client
 
 URL = os.environ.get('ROLLCALL_URL', 'http://127.0.0.1:8800')
 TTL_S = 15
 WAIT_S = 20
-AWAY = (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError)  # no registry answers; Fault is another matter
+# No registry answers, or one does with a Fault (an xmlrpc.client.Error), or something else does, with a page, say.
+FAILED = (OSError, http.client.HTTPException, xmlrpc.client.Error, xml.parsers.expat.ExpatError)
 
 
 class Transport(xmlrpc.client.Transport):
@@ -54,7 +56,7 @@ class Registration:
         while not self.stopped.wait(TTL_S / 3 * random.uniform(0.9, 1.1) if failures == 0 else min(0.25 * 2 ** min(failures, 5), 5)):
             try:
                 self.id, failures = server.register(*self.args), 0
-            except (*AWAY, xmlrpc.client.Fault) as error:
+            except FAILED as error:
                 failures += 1
                 print(f'not registered: {error}', file=sys.stderr)
 
@@ -65,7 +67,7 @@ class Registration:
         self.thread.join()
         try:
             registry().unregister(self.args[0], self.id)
-        except AWAY:
+        except FAILED:
             pass  # the lease ends by itself
 
 
@@ -91,7 +93,7 @@ class Lookup:
                     else:
                         self.instances[one['id']] = one
                 cursor, wait_s, self.told_at = answer['cursor'], WAIT_S, time.monotonic()
-            except (*AWAY, xmlrpc.client.Fault) as error:
+            except FAILED as error:
                 print(f'{self.name} is not followed: {error}', file=sys.stderr)
                 time.sleep(random.uniform(0.5, 2))
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -137,6 +138,15 @@ describe.skipIf(!python.isMet)(`the example in Python${python.note}`, () => {
     await first.stop();
     await service.says('is not followed');
     expect(await text(address)).toBe(`${address}\n`);
+    // Something else answers there meanwhile, with a page: no reason to give up either.
+    const stranger = createHttpServer((_, response) => response.end('<!doctype html><br>')).listen(
+      port,
+      '127.0.0.1',
+    );
+    await service.says('not registered: syntax error');
+    await service.says('is not followed: syntax error');
+    stranger.closeAllConnections();
+    await new Promise((resolve) => stranger.close(resolve));
     const second = await startRegistry(port);
     await expect.poll(() => second.services.lookup('hello-py').records.length, WAIT).toBe(1);
     await expect.poll(() => text(address), WAIT).toBe(`${address}\n`);
