@@ -1,5 +1,6 @@
 import { RegistryError } from '../errors.js';
 import { type Collection, type FindOptions, MicroDBError, type Query } from '../microdb/index.js';
+import { KeptLookups } from './kept-lookups.js';
 import type { ServiceRecord } from './record.js';
 import { SortedIds } from './sorted-ids.js';
 
@@ -22,11 +23,15 @@ const MANY = 50_000;
 export abstract class ServiceReads {
   /** Whose turn it is among the instances of a name. */
   readonly #turns = new Map<string, number>();
+  readonly #kept = new KeptLookups();
   readonly #ids = new SortedIds();
   /** How many instances of a name do not run, where any: most registrations and heartbeats then change nothing here. */
   readonly #down = new Map<string, number>();
 
   protected abstract get records(): Collection<ServiceRecord>;
+
+  /** The revision at which a record of this name last changed. */
+  abstract lastChange(name: string): number;
 
   /** Whether so many fell silent at once that none of them is given up, and lookups answer them as stale. */
   abstract get isMassSilent(): boolean;
@@ -129,16 +134,15 @@ export abstract class ServiceReads {
 
   /** The instances of a name that may be called: the running ones; where none runs, the degraded ones. */
   lookup(name: string, query?: Query): Lookup {
-    const all = query === undefined ? this.instances(name) : this.find({ $and: [{ name }, query] });
-    const running: ServiceRecord[] = [];
-    const degraded: ServiceRecord[] = [];
-    const stale: ServiceRecord[] = [];
-    for (const record of all) {
-      if (record.status === 'running') running.push(record);
-      else if (record.status === 'degraded') degraded.push(record);
-      else if (this.isStale(record)) stale.push(record);
-    }
-    return { records: running.length > 0 ? running : degraded, stale: stale.length > 0 ? stale : NONE };
+    if (query !== undefined) return this.#callable(this.find({ $and: [{ name }, query] }));
+    // In mass silence instances become stale, and cease to be, without a change.
+    if (this.isMassSilent) return this.#callable(this.instances(name));
+    const revision = this.lastChange(name);
+    const kept = this.#kept.get(name, revision);
+    if (kept !== undefined) return kept;
+    const found = this.#callable(this.instances(name));
+    this.#kept.keep(name, revision, found);
+    return found;
   }
 
   /** One instance of a name that may be called, another at each call. */
@@ -150,6 +154,18 @@ export abstract class ServiceReads {
   /** One instance of a name, of any status, another at each call. */
   nextOfAny(name: string): ServiceRecord | undefined {
     return this.#turn(name, [...this.instances(name)]);
+  }
+
+  #callable(instances: Iterable<ServiceRecord>): Lookup {
+    const running: ServiceRecord[] = [];
+    const degraded: ServiceRecord[] = [];
+    const stale: ServiceRecord[] = [];
+    for (const record of instances) {
+      if (record.status === 'running') running.push(record);
+      else if (record.status === 'degraded') degraded.push(record);
+      else if (this.isStale(record)) stale.push(record);
+    }
+    return { records: running.length > 0 ? running : degraded, stale: stale.length > 0 ? stale : NONE };
   }
 
   #countDown(name: string, change: number): void {

@@ -131,4 +131,47 @@ describe('reading', () => {
     expect(met).toEqual(['a', 'b', 'c']);
     expect(services.count()).toBe(0);
   });
+
+  it('answers what there is also of a service with so many instances that what was found is kept', async () => {
+    const { services } = await makeServiceDB();
+    const names = Array.from({ length: 100 }, (_, at) => `i${at}`);
+    const add = (name: string, instance: string) => services.register({ ...HOST, name, instance });
+    for (const instance of names) await add('many', instance);
+    for (const instance of names) await add('most', instance);
+    for (const instance of names) await add('most', `${instance}b`);
+    const isRight = () => {
+      const all = [...services.instances('many')];
+      const expected = {
+        records: all.filter(({ status }) => status === 'running'),
+        stale: all.filter((record) => services.isStale(record)),
+      };
+      // Found for this call, and then kept.
+      expect(services.lookup('many')).toEqual(expected);
+      expect(services.lookup('many')).toEqual(expected);
+    };
+    isRight();
+    const turns = new Set(names.map(() => services.next('many')?.instance));
+    expect(turns.size).toBe(100);
+    services.observe('many', 'i7', { status: 'error', reason: 'x' });
+    isRight();
+    await services.updateStatus('many', 'stopped', { instance: 'i8' });
+    isRight();
+    // So many others fall silent that i7 is stale, without a change of its own, until these are back.
+    const observe = (error: boolean) => {
+      for (const { instance } of services.instances('most')) {
+        services.observe('most', instance, error ? { status: 'error', reason: 'x' } : undefined);
+      }
+    };
+    observe(true);
+    expect(services.lookup('many').stale.map(({ instance }) => instance)).toEqual(['i7']);
+    isRight();
+    observe(false);
+    expect(services.lookup('many').stale).toEqual([]);
+    isRight();
+    await services.unregister('many', { instance: 'i9' });
+    await add('many', 'i100');
+    isRight();
+    await services.unregister('many');
+    isRight();
+  });
 });
