@@ -5,41 +5,12 @@ import {
   LIMITS,
   parseArgument,
   type RegisterInput,
-  RegistryError,
   STATUS_CODES,
   type Status,
   statusOfCode,
 } from '../../../../core/index.js';
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
-import type { XmlRpcValue } from '../values.js';
-import { QUERY_PATTERNS, QUERY_VALUES } from './limits.js';
 import type { RegisterDetails } from './types.js';
-
-/** A query as callers send it. */
-export type SentQuery = { readonly [member: string]: XmlRpcValue };
-
-/**
- * Holds a query to what may come over a network: fewer values than MicroDB takes, and few patterns. It is planned and
- * compiled in one go, which takes 0.1 s for what MicroDB takes at the most. Throws INVALID_QUERY.
- */
-export function checkQuery(query: SentQuery): SentQuery {
-  let values = 0;
-  let patterns = 0;
-  const count = (value: XmlRpcValue): void => {
-    values += 1;
-    if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
-    if (!Array.isArray(value) && Object.hasOwn(value, '$regex')) patterns += 1;
-    for (const member of Object.values(value)) count(member as XmlRpcValue);
-  };
-  count(query);
-  if (values > QUERY_VALUES || patterns > QUERY_PATTERNS) {
-    throw new RegistryError(
-      'INVALID_QUERY',
-      `A query over this door has at most ${QUERY_VALUES} values and ${QUERY_PATTERNS} patterns, not ${values} and ${patterns}; ask in several parts.`,
-    );
-  }
-  return query;
-}
 
 /** What `register`'s fifth parameter may say; what its members may hold, the registry's own schema knows. */
 const detailsSchema = z.strictObject({

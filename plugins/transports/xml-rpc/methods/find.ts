@@ -4,9 +4,9 @@ import { FAULT_CODES, XmlRpcFault } from '../faults.js';
 import type { LongRead } from '../turns.js';
 import type { EncodedValue } from '../values.js';
 import { ListWriter, type WriterLimits } from '../writer.js';
-import type { SentQuery } from './arguments.js';
 import { instanceXml } from './instance-xml.js';
 import { FIND_LIMIT, SORT_LIMIT } from './limits.js';
+import type { SentQuery } from './query.js';
 import type { FindOptions } from './types.js';
 
 /** How many are written between two places to pause: each may be as long as its meta allows, which takes 2 ms. */

@@ -3,9 +3,9 @@ import type { LongRead } from '../turns.js';
 import type { EncodedValue } from '../values.js';
 import { ListWriter, type WriterLimits } from '../writer.js';
 import { answerTooLarge } from './answers.js';
-import type { SentQuery } from './arguments.js';
 import { instanceXml } from './instance-xml.js';
 import { microRegEntry } from './microreg-entry.js';
+import type { SentQuery } from './query.js';
 
 /** How many are written between two places to pause; instances fewer: each may be as long as its meta allows. */
 const STRIDE = 100;

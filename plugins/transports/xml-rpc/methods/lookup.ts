@@ -2,10 +2,10 @@ import { andThen, type ServiceDB } from '../../../../core/index.js';
 import type { EncodedValue, PreparedAnswer } from '../values.js';
 import { ListWriter, prepareAnswer } from '../writer.js';
 import { answerLimits } from './answers.js';
-import { checkQuery } from './arguments.js';
 import type { Context } from './context.js';
 import { instanceXml } from './instance-xml.js';
 import { lookupMany } from './long-reads.js';
+import { checkQuery } from './query.js';
 import type { Run } from './types.js';
 
 /** A service with more instances is looked up in turns: each may take 2 ms, with as much meta as it may have. */

@@ -9,7 +9,7 @@ import {
 import { FAULT_CODES, XmlRpcFault } from '../faults.js';
 import { EncodedValue } from '../values.js';
 import { answerLimits } from './answers.js';
-import { checkQuery, whose } from './arguments.js';
+import { whose } from './arguments.js';
 import type { Context } from './context.js';
 import { find } from './find.js';
 import { describedInstance } from './instance-struct.js';
@@ -17,6 +17,7 @@ import { instanceXml } from './instance-xml.js';
 import { DEFAULT_WAIT_S, LONGEST_WAIT_S } from './limits.js';
 import { listServices } from './long-reads.js';
 import { createLookup } from './lookup.js';
+import { checkQuery } from './query.js';
 import type { OWN } from './table.js';
 import type { Runs } from './types.js';
 

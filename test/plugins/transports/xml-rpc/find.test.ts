@@ -119,6 +119,23 @@ describe('find', () => {
     expect(await find({ port: { $in: Array.from({ length: 1_990 }, (_, at) => at) } })).toHaveLength(1);
   });
 
+  it.each<[XmlRpcValue, string]>([
+    [{ status: 1 }, 'one of running, degraded'],
+    [{ status: { $in: ['error', 'dead'] } }, 'not "dead"'],
+    [{ $or: [{ name: 'a' }, { status: { $ne: -1 } }] }, 'not "-1"'],
+    [{ registered_at: 1 }, 'names registeredAt'],
+    [{ $and: [{ ttl: 1_000 }] }, 'names ttlMs'],
+  ])('refuses %j, which would find nothing and not say why', async (query, message) => {
+    const { find } = await filled(1, ['a']);
+    await expect(find(query)).rejects.toMatchObject({
+      faultCode: 1009,
+      message: expect.stringContaining(message),
+    });
+    expect(
+      await find({ status: { $in: ['error', 'running'] }, 'meta.ttl': { $exists: false } }),
+    ).toHaveLength(1);
+  });
+
   it('finds by a pattern, and none keeps the registry busy', async () => {
     const { call, find } = await filled(1, ['a'.repeat(200)]);
     for (const $regex of ['(a+)+$', '^(a|aa)+$']) {
