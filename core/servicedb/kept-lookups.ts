@@ -1,7 +1,7 @@
 import type { Lookup } from './service-reads.js';
 
 /** Fewer instances are sooner gone through than kept. */
-const FEWEST_KEPT = 64;
+export const FEWEST_KEPT = 64;
 /** Instances in all that is kept: 8 MB of references. */
 const MOST_KEPT = 1_000_000;
 
@@ -22,7 +22,6 @@ export class KeptLookups {
   }
 
   keep(name: string, revision: number, found: Lookup): void {
-    if (found.records.length < FEWEST_KEPT) return;
     this.#drop(name);
     this.#lookups.set(name, { revision, found });
     this.#size += found.records.length;

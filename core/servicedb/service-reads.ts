@@ -1,6 +1,6 @@
 import { RegistryError } from '../errors.js';
 import { type Collection, type FindOptions, MicroDBError, type Query } from '../microdb/index.js';
-import { KeptLookups } from './kept-lookups.js';
+import { FEWEST_KEPT, KeptLookups } from './kept-lookups.js';
 import type { ServiceRecord } from './record.js';
 import { SortedIds } from './sorted-ids.js';
 
@@ -136,7 +136,7 @@ export abstract class ServiceReads {
   lookup(name: string, query?: Query): Lookup {
     if (query !== undefined) return this.#callable(this.find({ $and: [{ name }, query] }));
     // In mass silence instances become stale, and cease to be, without a change.
-    if (this.isMassSilent) return this.#callable(this.instances(name));
+    if (this.countOf(name) < FEWEST_KEPT || this.isMassSilent) return this.#callable(this.instances(name));
     const revision = this.lastChange(name);
     const kept = this.#kept.get(name, revision);
     if (kept !== undefined) return kept;
