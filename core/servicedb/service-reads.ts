@@ -147,6 +147,13 @@ export abstract class ServiceReads {
 
   /** One instance of a name that may be called, another at each call. */
   next(name: string): ServiceRecord | undefined {
+    const count = this.countOf(name);
+    if (count < FEWEST_KEPT && !this.#down.has(name)) {
+      // All run, or did a moment ago, so only that one is looked at: in a large registry each look is a wait for memory.
+      let left = count < 2 ? 0 : this.#turnOf(name) % count;
+      for (const record of this.instances(name))
+        if (left-- === 0 && record.status === 'running') return record;
+    }
     const { records, stale } = this.lookup(name);
     return this.#turn(name, records.length > 0 ? records : stale);
   }
@@ -223,10 +230,13 @@ export abstract class ServiceReads {
   }
 
   #turn(name: string, records: readonly ServiceRecord[]): ServiceRecord | undefined {
-    if (records.length < 2) return records[0];
+    return records.length < 2 ? records[0] : records[this.#turnOf(name) % records.length];
+  }
+
+  #turnOf(name: string): number {
     const turn = this.#turns.get(name) ?? 0;
     this.#turns.set(name, turn + 1);
-    return records[turn % records.length];
+    return turn;
   }
 }
 
