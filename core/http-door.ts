@@ -6,6 +6,11 @@ export interface DoorLimits {
   readonly bodyBytes: number;
   /** Bytes of request bodies that the door holds at once, over all its requests: 503 beyond. */
   readonly heldBytes: number;
+  /**
+   * Bytes of answers that wait for their peers, over all connections to the address; one Buffer that many are sent counts
+   * once. Beyond it those are cut off that took nothing for longest, of those that keep more than an equal share.
+   */
+  readonly unsentBytes: number;
   /** Requests of the door that are read or worked on at once, those that wait included: 503 beyond. */
   readonly requestsInFlight: number;
   /** Connections to the address; more are closed as they come. Fewer where this process may open fewer files. */
@@ -14,7 +19,7 @@ export interface DoorLimits {
   readonly headerBytes: number;
   /** Time from the first byte to the end of the head: 408 beyond. */
   readonly headersTimeoutMs: number;
-  /** Time to the end of the body, 408 beyond; and for which a peer may take no byte of its answer. */
+  /** Time to the end of the body, 408 beyond; and in which a peer has to take the next 64 KB of its answers, or the rest. */
   readonly requestTimeoutMs: number;
   /** How long a connection without a request stays open. */
   readonly keepAliveTimeoutMs: number;
@@ -23,6 +28,7 @@ export interface DoorLimits {
 export const DEFAULT_DOOR_LIMITS: DoorLimits = Object.freeze({
   bodyBytes: 1024 * 1024,
   heldBytes: 256 * 1024 * 1024,
+  unsentBytes: 256 * 1024 * 1024,
   // Room for more than 10,000 callers that wait for a change beside those that call.
   requestsInFlight: 40_000,
   connections: 40_000,

@@ -6,12 +6,14 @@ import type { DoorReply, DoorRequest } from './http-door.js';
 import type { Doorway } from './http-doorway.js';
 import type { Outbox } from './http-outbox.js';
 import type { Unpacker } from './http-unpack.js';
+import type { UnsentAnswers } from './http-unsent.js';
 
 /** What exchanges need of the address they came through. */
 export interface ExchangeContext {
   readonly clock: Clock;
   readonly unpacker: Unpacker;
   readonly outbox: Outbox;
+  readonly unsent: UnsentAnswers;
   readonly onError: (message: string, error: unknown) => void;
 }
 

@@ -27,7 +27,7 @@ export interface HttpListenerOptions {
  */
 export class HttpListener {
   readonly #hasAccessControl: () => boolean;
-  readonly #context: ExchangeContext;
+  readonly #context: Omit<ExchangeContext, 'unsent'>;
   readonly #stopTimeoutMs: number;
   #servers: DoorServer[] = [];
   #doors: Door[] = [];

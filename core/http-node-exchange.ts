@@ -5,6 +5,7 @@ import type { Doorway } from './http-doorway.js';
 import { Exchange, type ExchangeContext } from './http-exchange.js';
 import { type Refusal, refuse, refuseWhileReading } from './http-refuse.js';
 import { type Coding, codingOf } from './http-unpack.js';
+import type { Piece } from './http-unsent.js';
 
 /** Requests of one connection that doors have at once, and bytes of answers that it may have waiting before they get more. */
 const MOST_UNDER_WAY = 16;
@@ -81,6 +82,8 @@ export class NodeExchange extends Exchange {
   #isUnderWay = false;
   #answerBytes = 0;
   #answerBody: string | Buffer = '';
+  /** The answer, if its peer does not take it at once. */
+  #unsent: Piece | undefined;
 
   constructor(
     context: ExchangeContext,
@@ -153,6 +156,11 @@ export class NodeExchange extends Exchange {
       // Before its turn, node would put the head of an answer of bytes in front of a 100 that waits for that, too.
       if (response.socket === null) response.flushHeaders();
       response.end(this.#answerBody);
+      const { socket } = this.#connection;
+      if (response.socket === null || socket.writableLength > 0) {
+        this.#unsent = typeof this.#answerBody === 'string' ? this.#answerBytes : this.#answerBody;
+        this.context.unsent.hold(socket, this.#unsent);
+      }
     }
     this.#answerBody = '';
   }
@@ -178,6 +186,7 @@ export class NodeExchange extends Exchange {
     this.#connection.unsent += length;
     this.#answerBody = body;
     this.context.outbox.add(this);
+    if (length > MOST_UNSENT) this.context.outbox.flush();
   }
 
   protected override rest(): void {
@@ -196,6 +205,8 @@ export class NodeExchange extends Exchange {
     this.#request = undefined;
     this.#response = undefined;
     this.#received = NO_BODY;
+    if (this.#unsent !== undefined) this.context.unsent.release(this.#connection.socket, this.#unsent);
+    this.#unsent = undefined;
     if (!this.#isUnderWay) return;
     this.#connection.underWay -= 1;
     this.#connection.unsent -= this.#answerBytes;

@@ -17,21 +17,22 @@ export class Outbox {
   #isDue = false;
   readonly #onTurn = (): void => {
     this.#isDue = false;
-    this.#flush();
+    this.flush();
   };
 
   /** Has it flushed once, at the end of this turn of the event loop. */
   add(outgoing: Outgoing): void {
     this.#waiting.push(outgoing);
     if (this.#waiting.length >= AT_ONCE) {
-      this.#flush();
+      this.flush();
     } else if (!this.#isDue) {
       this.#isDue = true;
       setImmediate(this.#onTurn);
     }
   }
 
-  #flush(): void {
+  /** Has all flushed now: what is large is not to wait for more of the kind. */
+  flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const outgoing of waiting) outgoing.flush();

@@ -54,7 +54,6 @@ export class QuickConnection {
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
     socket.on('drain', this.#onDrain);
-    socket.on('timeout', this.#onTimeout);
     socket.on('error', onError);
   }
 
@@ -105,11 +104,17 @@ export class QuickConnection {
 
   /** Puts out an answer that is ready, and those behind it that were ready before. */
   onAnswer(exchange: QuickExchange): void {
+    const { socket } = this;
+    const { outbox, unsent } = this.#lane.context;
     this.#unsent += exchange.answerSize;
-    if (exchange !== this.#oldest) return;
+    if (exchange !== this.#oldest) {
+      unsent.hold(socket, exchange.answerPiece);
+      return;
+    }
     const wasDue = this.#due;
     let next: QuickExchange | undefined = exchange;
     while (next?.isAnswered) {
+      if (next !== exchange) unsent.release(socket, next.answerPiece);
       this.#put(next);
       const behind: QuickExchange | undefined = next.next;
       // Nothing that is over holds on to what is younger: the garbage collector would keep that for its sake.
@@ -118,7 +123,8 @@ export class QuickConnection {
     }
     this.#oldest = next;
     if (next === undefined) this.#newest = undefined;
-    if (wasDue === 0) this.#lane.context.outbox.add(this);
+    if (wasDue === 0) outbox.add(this);
+    if (this.#due > MOST_UNSENT) outbox.flush();
   }
 
   /** Writes what was put out. */
@@ -140,7 +146,7 @@ export class QuickConnection {
       if (text !== '') socket.write(text, 'latin1');
       socket.uncork();
     }
-    if (socket.writableLength > 0) this.#onSlowPeer();
+    if (socket.writableLength > 0) this.#onSlowPeer(text, more ?? []);
     if (this.#oldest === undefined) {
       if (this.#isClosing) socket.destroySoon();
       else if (this.#isLeaving) this.#leave();
@@ -179,7 +185,7 @@ export class QuickConnection {
       this.#lane.partialBytes -= this.#partial.length;
       this.#partial = undefined;
     }
-    const { head } = this.#lane;
+    const { head, limits, context } = this.#lane;
     let at = 0;
     while (at < bytes.length) {
       // What follows a last answer is not served (RFC 9112 §9.6), and goes with the connection.
@@ -189,7 +195,7 @@ export class QuickConnection {
         return;
       }
       let result = head.read(bytes, at);
-      if (result === WHOLE && head.end - at > this.#lane.limits.headerBytes) result = STRANGE;
+      if (result === WHOLE && (head.end - at > limits.headerBytes || context.unsent.isFull)) result = STRANGE;
       if (result !== WHOLE || head.end + head.length > bytes.length) {
         const rest = at === 0 ? bytes : bytes.subarray(at);
         if (result >= PARTIAL && this.#mayKeep(rest, result === WHOLE ? head.end + head.length - at : 0)) {
@@ -256,11 +262,10 @@ export class QuickConnection {
   }
 
   /** The peer does not take its answers as they come: it is not waited for for ever, and not read from beyond a bound. */
-  #onSlowPeer(): void {
+  #onSlowPeer(text: string, more: readonly (string | Buffer)[]): void {
     const { socket } = this;
-    if (socket.timeout === undefined || socket.timeout === 0) {
-      socket.setTimeout(this.#lane.limits.requestTimeoutMs);
-    }
+    const pieces = more.map((piece) => (typeof piece === 'string' ? piece.length : piece));
+    this.#lane.context.unsent.wrote(socket, [...pieces, text.length]);
     if (!socket.writableNeedDrain) return;
     this.#isBackedUp = true;
     this.#isPaused = true;
@@ -279,7 +284,6 @@ export class QuickConnection {
     socket.off('end', this.#onEnd);
     socket.off('close', this.#onClose);
     socket.off('drain', this.#onDrain);
-    socket.off('timeout', this.#onTimeout);
     socket.off('error', onError);
     this.#lane.leave(this);
     socket.resume();
@@ -287,14 +291,9 @@ export class QuickConnection {
 
   readonly #onDrain = (): void => {
     this.lastTick = this.#lane.tick;
+    this.#lane.context.unsent.settle(this.socket);
     this.#isBackedUp = false;
     if (this.#isPaused) this.#readOn();
-  };
-
-  /** For so long the peer has taken nothing, unless it has taken all by now. */
-  readonly #onTimeout = (): void => {
-    if (this.socket.writableLength > 0) this.socket.destroy();
-    else this.socket.setTimeout(0);
   };
 
   /** The peer sends no more. What it has asked for is answered still, if that can be done at once. */
@@ -317,6 +316,7 @@ export class QuickConnection {
     this.#oldest = undefined;
     this.#newest = undefined;
     this.#lane.closed(this);
+    this.#lane.context.unsent.forget(this.socket);
     for (const one of all) {
       one.next = undefined;
       one.gone();

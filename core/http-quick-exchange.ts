@@ -3,6 +3,7 @@ import { Exchange } from './http-exchange.js';
 import type { QuickConnection } from './http-quick-connection.js';
 import type { QuickHead } from './http-quick-head.js';
 import type { QuickLane } from './http-quick-lane.js';
+import type { Piece } from './http-unsent.js';
 
 /** One request of a quick connection. */
 export class QuickExchange extends Exchange {
@@ -55,6 +56,11 @@ export class QuickExchange extends Exchange {
   /** Of head and body. */
   get answerSize(): number {
     return this.answerHead.length + this.answerBody.length;
+  }
+
+  /** The body of the answer, as it counts while it waits. */
+  get answerPiece(): Piece {
+    return typeof this.answerBody === 'string' ? this.answerBody.length : this.answerBody;
   }
 
   get isAnswered(): boolean {

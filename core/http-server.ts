@@ -8,6 +8,7 @@ import { NodeConnection, NodeExchange } from './http-node-exchange.js';
 import { createNodeServer, tickMs } from './http-node-server.js';
 import { QuickLane } from './http-quick-lane.js';
 import { closeWith, type Refusal, rawRefusal, refuse, refuseWhileReading } from './http-refuse.js';
+import { UnsentAnswers } from './http-unsent.js';
 
 /** The limits that hold for an address, not for one of its doors. */
 const ADDRESS_LIMITS = [
@@ -15,6 +16,7 @@ const ADDRESS_LIMITS = [
   'headerBytes',
   'headersTimeoutMs',
   'requestTimeoutMs',
+  'unsentBytes',
   'keepAliveTimeoutMs',
 ] as const;
 
@@ -48,9 +50,12 @@ export class DoorServer {
   #complainedAt = Number.NEGATIVE_INFINITY;
 
   /** Throws `INVALID_ARGUMENT` if the certificate or key cannot be used. */
-  constructor(first: Doorway, context: ExchangeContext, stopTimeoutMs: number) {
+  constructor(first: Doorway, context: Omit<ExchangeContext, 'unsent'>, stopTimeoutMs: number) {
     this.#first = first;
-    this.#context = context;
+    const { limits } = first;
+    const onFull = () => this.#complain(this.#tooMuchUnsent());
+    const unsent = new UnsentAnswers(context.clock, limits, tickMs(limits), onFull);
+    this.#context = { ...context, unsent };
     this.#stopTimeoutMs = stopTimeoutMs;
     this.#server = createNodeServer(first);
     this.#listen();
@@ -236,6 +241,16 @@ export class DoorServer {
     );
   }
 
+  #tooMuchUnsent(): RegistryError {
+    const { unsentBytes } = this.#first.limits;
+    const remedy =
+      'those that read theirs slowest are cut off; look for callers that ask for much and do not read';
+    return new RegistryError(
+      'LIMIT_REACHED',
+      `There are ${unsentBytes} bytes of answers that their callers have not read, as many as may be: ${remedy}`,
+    );
+  }
+
   #track(socket: Socket): void {
     const connection = new NodeConnection(socket);
     this.#connections.set(socket, connection);
@@ -245,6 +260,7 @@ export class DoorServer {
     socket.once('close', () => {
       this.#connections.delete(socket);
       for (const exchange of connection.exchanges) exchange.gone();
+      this.#context.unsent.forget(socket);
     });
   }
 
@@ -275,7 +291,7 @@ export class DoorServer {
         doorway = this.#routes.get(path);
       }
     }
-    const objection = doorway?.objection(request, path) ?? tooManyAhead(connection);
+    const objection = doorway?.objection(request, path) ?? tooManyAhead(connection) ?? this.#tooFull();
     if (doorway === undefined || objection !== undefined) {
       const refusal = objection ?? this.#noSuchPath();
       connection.isClosing = true;
@@ -295,6 +311,12 @@ export class DoorServer {
     if (connection?.isClosing !== true) return connection;
     connection.readNoMore();
     return undefined;
+  }
+
+  #tooFull(): Refusal | undefined {
+    if (!this.#context.unsent.isFull) return undefined;
+    const text = 'As many answers as may wait for their callers; try again shortly.';
+    return { status: 503, code: 'LIMIT_REACHED', text, headers: { 'Retry-After': '1' } };
   }
 
   #noSuchPath(): Refusal {

@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,6 +73,34 @@ describe.skipIf(!openssl.isMet)(`a door with TLS${openssl.note}`, () => {
     const plain = (await connect()).post('/');
     await plain.closed;
     expect(await fetchBody(door.address.port)).toBe('hello');
+  });
+
+  it('delivers a long answer to who reads it slowly, and not to who does not read', async () => {
+    const clock = new FakeClock();
+    const length = 48 * 1024 * 1024;
+    const answer: DoorSpec['handle'] = (_, reply) => reply(200, 'text/plain', Buffer.alloc(length));
+    const { door } = await serve({ tls, methods: ['GET'], handle: answer }, { clock });
+    const begin = () =>
+      new Promise<IncomingMessage>((resolve, reject) => {
+        const options = { host: '127.0.0.1', port: door.address.port, servername: 'localhost' };
+        get({ ...options, ca: tls.cert, agent: false }, resolve).on('error', reject);
+      });
+    const slow = await begin();
+    let received = 0;
+    let due = length / 3;
+    slow.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      if (received < due || received === length) return;
+      due += length / 3;
+      clock.advance(20_000);
+    });
+    await once(slow, 'end');
+    expect(received).toBe(length);
+    const idle = await begin();
+    clock.advance(33_000);
+    const failed = new Promise((resolve) => idle.once('error', resolve));
+    idle.resume();
+    expect(await failed).toMatchObject({ code: 'ECONNRESET' });
   });
 
   it('that asks for certificates lets only those in that have one', async () => {
