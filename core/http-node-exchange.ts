@@ -10,6 +10,8 @@ import type { Piece } from './http-unsent.js';
 /** Requests of one connection that doors have at once, and bytes of answers that it may have waiting before they get more. */
 const MOST_UNDER_WAY = 16;
 const MOST_UNSENT = 64 * 1024;
+/** Bytes of requests that may wait behind those, or what the longest takes, packed and unpacked, if that is more. */
+const MOST_WAITING = 4 * 1024 * 1024;
 
 /** One connection of node:http, and what is under way on it; the oldest exchange first. */
 export class NodeConnection {
@@ -22,6 +24,8 @@ export class NodeConnection {
   /** Exchanges that a door has or had, and are not over; and the bytes of their answers. */
   underWay = 0;
   unsent = 0;
+  /** Bytes of the bodies of those that no door has yet. */
+  waitingBytes = 0;
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -145,6 +149,7 @@ export class NodeExchange extends Exchange {
     if (this.state !== 'ready') return;
     this.#isUnderWay = true;
     this.#connection.underWay += 1;
+    this.#connection.waitingBytes -= this.#heldBytes;
     this.hand(this.#received);
   }
 
@@ -207,20 +212,34 @@ export class NodeExchange extends Exchange {
     this.#received = NO_BODY;
     if (this.#unsent !== undefined) this.context.unsent.release(this.#connection.socket, this.#unsent);
     this.#unsent = undefined;
-    if (!this.#isUnderWay) return;
+    if (!this.#isUnderWay) {
+      this.#connection.waitingBytes -= this.#heldBytes;
+      return;
+    }
     this.#connection.underWay -= 1;
     this.#connection.unsent -= this.#answerBytes;
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#heldBytes += chunk.length;
-    const noRoom = this.doorway.hold(chunk.length);
+    const noRoom = this.#hold(chunk.length);
     if (this.#heldBytes > this.doorway.limits.bodyBytes) this.#refuseRest(this.doorway.tooLarge());
     else if (noRoom !== undefined) this.#refuseRest(noRoom);
     else if (this.#received === NO_BODY) this.#received = chunk;
     else if (this.#moreChunks === undefined) this.#moreChunks = [this.#received, chunk];
     else this.#moreChunks.push(chunk);
   };
+
+  /** Says why no more can be held. One connection is not to take the room of all. */
+  #hold(bytes: number): Refusal | undefined {
+    const { doorway } = this;
+    const connection = this.#connection;
+    this.#heldBytes += bytes;
+    connection.waitingBytes += bytes;
+    const noRoom = doorway.hold(bytes);
+    if (connection.waitingBytes <= Math.max(MOST_WAITING, 2 * doorway.limits.bodyBytes)) return noRoom;
+    const text = 'Too many bytes of requests wait on this connection; read the answers before them first.';
+    return { status: 503, code: 'LIMIT_REACHED', text, headers: { 'Retry-After': '1' } };
+  }
 
   readonly #onEnd = (): void => {
     if (this.#moreChunks !== undefined) {
@@ -243,8 +262,7 @@ export class NodeExchange extends Exchange {
     this.context.unpacker.unpack(coding, this.#received, this.doorway.limits.bodyBytes, (result) => {
       if (this.state !== 'unpacking') return;
       if (!Buffer.isBuffer(result)) return this.refuse(result);
-      this.#heldBytes += result.length;
-      const noRoom = this.doorway.hold(result.length);
+      const noRoom = this.#hold(result.length);
       if (noRoom !== undefined) return this.refuse(noRoom);
       this.#ready(result);
     });

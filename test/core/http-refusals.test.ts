@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.js';
 import { closeAll, patientDoor, serve } from '../support/http-door.js';
@@ -181,6 +182,35 @@ describe('a refused request is told in one line what is expected:', () => {
     expect((await first.answer()).status).toBe(200);
     expect((await (await begin(300)).send('0\r\n\r\n').answer()).status).toBe(200);
   });
+});
+
+it('bodies sent ahead on one connection get 503 long before they fill the room of all', async () => {
+  const patient = patientDoor();
+  const { connect, bodies } = await serve({
+    handle(request, reply) {
+      if (request.body.length > 0) reply(200, 'text/plain', 'whole');
+      else patient.handle(request, reply);
+    },
+  });
+  let begun = 0;
+  let wake = () => {};
+  const count = () => {
+    begun += 1;
+    wake();
+  };
+  subscribe('http.server.request.start', count);
+  const connection = await connect();
+  // As many as a connection may have under way, so that what follows waits.
+  for (let i = 0; i < 16; i += 1) connection.post('/', '', 'TE: x\r\n');
+  for (let i = 0; i < 20; i += 1) connection.post('/', Buffer.alloc(1024 * 1024, 'x'));
+  // The one behind the refused has been read.
+  while (begun < 16 + 6) await new Promise<void>((resolve) => (wake = resolve));
+  unsubscribe('http.server.request.start', count);
+  for (const { reply } of await patient.waitFor(16)) reply(200, 'text/plain', 'waited');
+  const answers = await connection.answers();
+  expect(answers.map(({ status }) => status)).toEqual([...Array(16 + 4).fill(200), 503]);
+  expect(answers.at(-1)?.body).toMatch(/^LIMIT_REACHED: Too many bytes of requests wait on this connection/);
+  expect(bodies).toHaveLength(16 + 4);
 });
 
 describe('a slow or silent peer', () => {
