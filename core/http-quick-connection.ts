@@ -77,6 +77,14 @@ export class QuickConnection {
     return this.#oldest === undefined && this.#due === 0;
   }
 
+  /** Tells doors that wait, where the peer has ended while this does not read: the end stands behind what is unread. */
+  noticeEnd(): void {
+    if (!this.#isPaused || this.hasEnded || !hasReceivedEnd(this.socket)) return;
+    this.hasEnded = true;
+    this.lastTick = this.#lane.tick;
+    for (const one of this.underWay()) one.callerLeft();
+  }
+
   closeSoon(): void {
     this.#isClosing = true;
     this.#dropPartial();
@@ -322,6 +330,15 @@ export class QuickConnection {
       one.gone();
     }
   };
+}
+
+/**
+ * Whether the system has told the end, though there may be more to read before it. A socket says so in no documented way;
+ * where a version of Node has this no more, doors are told when all is read.
+ */
+function hasReceivedEnd(socket: Socket): boolean {
+  const { _readableState: state } = socket as Socket & { _readableState?: { readonly ended?: boolean } };
+  return state?.ended === true;
 }
 
 /** What went wrong is told by the `close` that follows. */

@@ -89,6 +89,7 @@ export class QuickLane {
   };
 
   #look(connection: QuickConnection): void {
+    if (connection.isAwaited) connection.noticeEnd();
     const ticks = this.tick - connection.lastTick;
     if (connection.hasPartial) {
       if (ticks > 1) connection.leaveWithPartial();

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../support/fake-clock.js';
 import { closeAll, patientDoor, serve } from '../support/http-door.js';
+import { UNUSUAL } from '../support/two-ways.js';
 
 afterEach(closeAll);
 
@@ -36,6 +38,54 @@ describe('a door that lets many wait', () => {
       told = reason;
     });
     expect(told).toMatchObject({ name: 'AbortError' });
+  });
+
+  it.each([
+    ['an unusual request', UNUSUAL],
+    ['many requests', 'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n'.repeat(30)],
+  ])('is told soon also where the peer had sent %s behind it that is not read yet', async (_, more) => {
+    const patient = patientDoor();
+    const clock = new FakeClock();
+    const { connect } = await serve({ handle: patient.handle }, { clock });
+    const connection = await connect();
+    connection.post('/', 'a').send(more);
+    const [held] = await patient.waitFor(1);
+    let told: Error | undefined;
+    held?.request.onGone((reason) => {
+      told = reason;
+    });
+    connection.close();
+    // Or the test runs into its time.
+    while (told === undefined) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(1000);
+    }
+    expect(told).toMatchObject({ name: 'AbortError' });
+    // Who does not answer then answers nobody, and the connection goes.
+    clock.advance(3000);
+  });
+
+  it('that is told so in time may answer still, and what was sent behind is served', async () => {
+    const patient = patientDoor();
+    const clock = new FakeClock();
+    const { connect } = await serve({ handle: patient.handle }, { clock });
+    const connection = await connect();
+    connection.post('/', 'a').send(UNUSUAL).socket.end();
+    const [held] = await patient.waitFor(1);
+    const gone = new Promise((resolve) => held?.request.onGone(resolve));
+    const answered = gone.then(() => held?.reply(200, 'text/plain', 'still'));
+    let isAnswered = false;
+    answered.then(() => {
+      isAnswered = true;
+    });
+    while (!isAnswered) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!isAnswered) clock.advance(1000);
+    }
+    expect((await connection.answer()).body).toBe('still');
+    (await patient.waitFor(2))[1]?.reply(200, 'text/plain', 'unusual');
+    expect((await connection.answer()).body).toBe('unusual');
+    await connection.closed;
   });
 
   it('may fail at that: it is logged, and what is under way beside it is told, too', async () => {
