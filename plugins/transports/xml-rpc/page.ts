@@ -5,8 +5,9 @@ export const PAGE = `<!doctype html>
 <title>Rollcall</title>
 <h1>Rollcall, a registry of services</h1>
 <p>Programs register and find services here, by XML-RPC: a POST to this address, or to its path /RPC2. Web pages cannot.</p>
-<p><code>system.listMethods</code> lists the methods, <code>system.methodHelp</code> explains one. In Python, with the address of this page:</p>
-<pre>xmlrpc.client.ServerProxy('http://127.0.0.1:8800').system.listMethods()</pre>
+<p><code>system.listMethods</code> lists the methods, <code>system.methodHelp</code> explains one. In Python,
+where <code>address</code> is that of this page:</p>
+<pre>xmlrpc.client.ServerProxy(address).system.listMethods()</pre>
 <p>All of them are explained in docs/xml-rpc.md of the Rollcall project.</p>
 </html>
 `;
