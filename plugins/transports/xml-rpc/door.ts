@@ -10,13 +10,14 @@ import {
   parseArgument,
   RegistryError,
 } from '../../../core/index.js';
-import { FAULT_CODES, faultOf, quoted, XmlRpcFault } from './faults.js';
+import { FAULT_CODES, faultOf, XmlRpcFault } from './faults.js';
 import { besideUnlessRead, type Caller, checkParams, type Method } from './method.js';
 import { answerLimits } from './methods/answers.js';
 import { createMethods } from './methods/create-methods.js';
 import type { MethodTable } from './methods/introspection.js';
 import { withoutNulls } from './methods/without-nulls.js';
 import { readMethodCall } from './reader.js';
+import { quoted } from './reader-quoted.js';
 import { Turns } from './turns.js';
 import { type Answer, PreparedAnswer, type XmlRpcValue } from './values.js';
 import { MAX_ANSWER, preparedResponse, type WriterLimits, writeFault, writeResponse } from './writer.js';

@@ -105,11 +105,6 @@ export function faultOf(error: unknown): { code: number; message: string } {
   return { code: FAULT_CODES.INTERNAL, message: 'the registry failed on this call; its log says why' };
 }
 
-/** What a caller sent, quoted for a message and never long: a control character in it can't end the line of a log. */
-export function quoted(text: string): string {
-  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
-}
-
 function bounded(message: string): string {
   if (message.length <= MAX_MESSAGE) return message;
   return `${message.slice(0, MAX_MESSAGE * 0.7)} … ${message.slice(-MAX_MESSAGE * 0.3)}`;
