@@ -23,6 +23,7 @@ export type {
 } from './hooks.js';
 export type { Door, DoorPage, DoorReply, DoorRequest, DoorSpec } from './http-listener.js';
 export { deepFreeze, type Json, type JsonObject } from './json.js';
+export { KeptByRevision } from './kept-by-revision.js';
 export { KeyMap } from './key-map.js';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { MemoryStore } from './memory-store.js';

@@ -1,38 +1,37 @@
-import type { Lookup } from './service-reads.js';
-
-/** Fewer instances are sooner gone through than kept. */
-export const FEWEST_KEPT = 64;
-/** Instances in all that is kept: 8 MB of references. */
-const MOST_KEPT = 1_000_000;
-
 /**
- * What was found of services with many instances, for as long as nothing of these changes: to go through a million of them
- * for each call that asks for one would hold up all others. The oldest goes first.
+ * What was worked out of the records of a name, for as long as nothing of them changes: each with the revision at which the
+ * name had last changed. It is bounded by the sizes that its values are given with; the oldest goes first.
  */
-export class KeptLookups {
-  readonly #lookups = new Map<string, { readonly revision: number; readonly found: Lookup }>();
+export class KeptByRevision<T> {
+  readonly #mostSize: number;
+  readonly #kept = new Map<string, { readonly revision: number; readonly value: T; readonly size: number }>();
   #size = 0;
 
-  /** What was found at this revision of the name. */
-  get(name: string, revision: number): Lookup | undefined {
-    const kept = this.#lookups.get(name);
-    if (kept === undefined || kept.revision === revision) return kept?.found;
+  constructor(mostSize: number) {
+    this.#mostSize = mostSize;
+  }
+
+  /** What was kept of a name, if this is still the revision at which it last changed. */
+  get(name: string, lastChange: (name: string) => number): T | undefined {
+    const kept = this.#kept.get(name);
+    // The revision is looked up only where something is kept: in a large registry that is a wait for memory.
+    if (kept === undefined || kept.revision === lastChange(name)) return kept?.value;
     this.#drop(name);
     return undefined;
   }
 
-  keep(name: string, revision: number, found: Lookup): void {
+  keep(name: string, revision: number, value: T, size: number): void {
     this.#drop(name);
-    this.#lookups.set(name, { revision, found });
-    this.#size += found.records.length;
-    for (const oldest of this.#lookups.keys()) {
-      if (this.#size <= MOST_KEPT) break;
+    this.#kept.set(name, { revision, value, size });
+    this.#size += size;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#size <= this.#mostSize) break;
       this.#drop(oldest);
     }
   }
 
   #drop(name: string): void {
-    this.#size -= this.#lookups.get(name)?.found.records.length ?? 0;
-    this.#lookups.delete(name);
+    this.#size -= this.#kept.get(name)?.size ?? 0;
+    this.#kept.delete(name);
   }
 }

@@ -1,6 +1,6 @@
 import { RegistryError } from '../errors.js';
+import { KeptByRevision } from '../kept-by-revision.js';
 import { type Collection, type FindOptions, MicroDBError, type Query } from '../microdb/index.js';
-import { FEWEST_KEPT, KeptLookups } from './kept-lookups.js';
 import type { ServiceRecord } from './record.js';
 import { SortedIds } from './sorted-ids.js';
 
@@ -11,6 +11,10 @@ export interface Lookup {
 }
 
 const NONE: readonly ServiceRecord[] = Object.freeze([]);
+/** What a lookup found among fewer instances is sooner found again than kept. */
+const FEWEST_KEPT = 64;
+/** Instances in all that is kept: 8 MB of references. */
+const MOST_KEPT = 1_000_000;
 /** Records that are gone through without a pause; fewer the wider a query is, since it is held against each. */
 const STRIDE = 100;
 /** How many values a query may hold for that; with so many as the second, where one record may cost 10 ms, it is one record. */
@@ -23,7 +27,8 @@ const MANY = 50_000;
 export abstract class ServiceReads {
   /** Whose turn it is among the instances of a name. */
   readonly #turns = new Map<string, number>();
-  readonly #kept = new KeptLookups();
+  readonly #kept = new KeptByRevision<Lookup>(MOST_KEPT);
+  readonly #lastChange = (name: string) => this.lastChange(name);
   readonly #ids = new SortedIds();
   /** How many instances of a name do not run, where any: most registrations and heartbeats then change nothing here. */
   readonly #down = new Map<string, number>();
@@ -137,11 +142,10 @@ export abstract class ServiceReads {
     if (query !== undefined) return this.#callable(this.find({ $and: [{ name }, query] }));
     // In mass silence instances become stale, and cease to be, without a change.
     if (this.countOf(name) < FEWEST_KEPT || this.isMassSilent) return this.#callable(this.instances(name));
-    const revision = this.lastChange(name);
-    const kept = this.#kept.get(name, revision);
+    const kept = this.#kept.get(name, this.#lastChange);
     if (kept !== undefined) return kept;
     const found = this.#callable(this.instances(name));
-    this.#kept.keep(name, revision, found);
+    this.#kept.keep(name, this.lastChange(name), found, found.records.length + found.stale.length);
     return found;
   }
 
