@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { type SpawnInput, systemClock } from '../../../../core/index.js';
 import { createProcessSpawner } from '../../../../plugins/spawners/process/process-spawner.js';
@@ -211,12 +212,16 @@ describe('adoption', () => {
     ['/proc', procTable()],
     ...(ps.isMet ? ([['ps', psTable()]] as [string, ReturnType<typeof psTable>][]) : []),
   ])('takes a zombie, which its parent has not waited for, for gone (%s)', async (_, table) => {
-    // sh starts a child that ends, then turns into a program that never waits for it.
-    const parent = spawnChild('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
+    // sh starts a child, and turns into a program that never waits for it. Only then may the child end: sh would wait.
+    const parent = spawnChild('sh', ['-c', 'read line <&3 & echo $!; exec sleep 60 3<&-'], {
+      stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
     });
-    const [line] = await once(parent.stdout, 'data');
+    const [line] = await once(parent.stdout as Readable, 'data');
     const pid = Number(String(line));
+    while (!(await readFile(`/proc/${parent.pid}/stat`, 'latin1')).includes('(sleep)')) {
+      await new Promise(setImmediate);
+    }
+    parent.stdio[3]?.destroy();
     while (!(await readFile(`/proc/${pid}/stat`, 'latin1')).includes(') Z ')) await new Promise(setImmediate);
     expect([...(await table.startTimes([pid, parent.pid as number])).keys()]).toEqual([parent.pid]);
     parent.kill('SIGKILL');
