@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.js';
 import type { Silence } from '../hooks.js';
 import type { Logger } from '../logger.js';
+import { AwakeClock } from './awake-clock.js';
 import { Leases } from './leases.js';
 import { MassSilence, type MassSilenceOptions } from './mass-silence.js';
 import { instanceKey, isSilent, type ServiceRecord } from './record.js';
@@ -28,10 +29,11 @@ export interface ExpiryParts {
 /**
  * What becomes of our instances that fall silent (DESIGN §4): a lease that ends makes an error, an error that lasts is
  * forgotten, and nothing is forgotten while many are silent at once. All of it lives in memory: a new start gives
- * every lease a fresh term.
+ * every lease a fresh term. A stall of this process extends them all.
  */
 export class Expiry {
   readonly #parts: ExpiryParts;
+  readonly #awake: AwakeClock;
   readonly #leases: Leases;
   /** Leases that have ended, until what they leased is forgotten. */
   readonly #forgetting: Leases;
@@ -39,8 +41,9 @@ export class Expiry {
 
   constructor(parts: ExpiryParts) {
     this.#parts = parts;
-    this.#leases = new Leases(parts.clock, (key) => this.#missed(key));
-    this.#forgetting = new Leases(parts.clock, (key) => this.#forget(key));
+    this.#awake = new AwakeClock(parts.clock, () => this.#leases.size + this.#forgetting.size > 0);
+    this.#leases = new Leases(this.#awake, (key) => this.#missed(key));
+    this.#forgetting = new Leases(this.#awake, (key) => this.#forget(key));
     this.#silence = new MassSilence({
       ...parts.massSilence,
       clock: parts.clock,
@@ -65,6 +68,7 @@ export class Expiry {
 
   /** An instance that has a lease speaks. */
   renew(key: string, ttlMs: number): void {
+    this.#awake.watch();
     this.#leases.set(key, ttlMs);
   }
 
@@ -97,6 +101,7 @@ export class Expiry {
   }
 
   close(): void {
+    this.#awake.close();
     this.#leases.close();
     this.#forgetting.close();
     this.#silence.close();

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock.js';
+import { DueHeap } from '../due-heap.js';
 
 /** One lease: until when it holds. Kept in the memory of its home alone; a heartbeat writes nothing. */
 interface Lease {
@@ -11,6 +12,9 @@ interface Lease {
 
 /** Below this many leases the heap is not tidied: it is too small to matter. */
 const TIDY_FROM = 64;
+/** What is done in one turn of the event loop, before others have theirs: so many steps, of which an end takes ten. */
+const STEPS_AT_ONCE = 5_000;
+const STEPS_OF_END = 10;
 
 /**
  * Which keys are to be looked at when. Setting one that is already set is O(1); the heap is put right only when a
@@ -20,8 +24,8 @@ export class Leases {
   readonly #clock: Clock;
   readonly #onDue: (key: string) => void;
   readonly #leases = new Map<string, Lease>();
-  /** A binary heap by `queuedAt`; dropped leases stay in it until their turn. */
-  readonly #heap: Lease[] = [];
+  /** Dropped leases stay in it until their turn. */
+  readonly #heap = new DueHeap<Lease>();
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
@@ -36,7 +40,7 @@ export class Leases {
 
   /** How many stand in the queue, dropped ones that have not been tidied away included. */
   get queued(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   has(key: string): boolean {
@@ -60,7 +64,7 @@ export class Leases {
     const fresh = { key, dueAt, queuedAt: dueAt };
     this.#leases.set(key, fresh);
     this.#tidy();
-    this.#push(fresh);
+    this.#heap.push(fresh);
     this.#arm();
   }
 
@@ -71,71 +75,46 @@ export class Leases {
   close(): void {
     this.#timer?.cancel();
     this.#leases.clear();
-    this.#heap.length = 0;
+    this.#heap.clear();
   }
 
   /** Instances that come and go would else leave their long leases behind: at most half of the heap is dropped ones. */
   #tidy(): void {
-    if (this.#heap.length < TIDY_FROM || this.#heap.length < this.#leases.size * 2) return;
-    const live = this.#heap.filter((lease) => this.#leases.get(lease.key) === lease);
-    // An array in order is a heap.
-    live.sort((a, b) => a.queuedAt - b.queuedAt);
-    this.#heap.length = 0;
-    for (const lease of live) this.#heap.push(lease);
+    if (this.#heap.size < TIDY_FROM || this.#heap.size < this.#leases.size * 2) return;
+    this.#heap.retain((lease) => this.#leases.get(lease.key) === lease);
   }
 
   #arm(): void {
-    const first = this.#heap[0];
+    const { first } = this.#heap;
     if (first === undefined || first.queuedAt >= this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = first.queuedAt;
-    this.#timer = this.#clock.setTimer(first.queuedAt - this.#clock.monotonic(), () => this.#run());
+    const waitMs = Math.max(first.queuedAt - this.#clock.monotonic(), 0);
+    this.#timer = this.#clock.setTimer(waitMs, () => this.#run());
   }
 
   #run(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.monotonic();
-    for (let lease = this.#heap[0]; lease !== undefined && lease.queuedAt <= now; lease = this.#heap[0]) {
-      this.#pop();
+    let steps = 0;
+    for (
+      let lease = this.#heap.first;
+      lease !== undefined && lease.queuedAt <= now;
+      lease = this.#heap.first
+    ) {
+      if (steps >= STEPS_AT_ONCE) break;
+      steps += 1;
+      this.#heap.pop();
       if (this.#leases.get(lease.key) !== lease) continue;
       if (lease.dueAt > now) {
         lease.queuedAt = lease.dueAt;
-        this.#push(lease);
+        this.#heap.push(lease);
       } else {
         this.#leases.delete(lease.key);
+        steps += STEPS_OF_END;
         this.#onDue(lease.key);
       }
     }
     this.#arm();
-  }
-
-  #push(lease: Lease): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(lease);
-    while (at > 0) {
-      const up = (at - 1) >> 1;
-      const parent = heap[up]!;
-      if (parent.queuedAt <= lease.queuedAt) break;
-      heap[at] = parent;
-      at = up;
-    }
-    heap[at] = lease;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = at * 2 + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && heap[child + 1]!.queuedAt < heap[child]!.queuedAt) child += 1;
-      if (heap[child]!.queuedAt >= last.queuedAt) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
   }
 }
