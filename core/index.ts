@@ -5,6 +5,7 @@
 export { type Awaitable, andThen, isPromise } from './awaitable.js';
 export { type Clock, systemClock, type Timer } from './clock.js';
 export type { ConfigInput } from './config.js';
+export { type Due, DueHeap } from './due-heap.js';
 export { ERROR_CODES, type ErrorCode, messageOf, RegistryError } from './errors.js';
 export type { TapCall, TapOptions } from './guard.js';
 export type {
@@ -30,6 +31,8 @@ export { MemoryStore } from './memory-store.js';
 export { nearest } from './nearest.js';
 export {
   type Checker,
+  type CheckReport,
+  type CheckReporter,
   type CheckTarget,
   type Collection,
   definePlugin,
@@ -38,6 +41,7 @@ export {
   type Operation,
   type OperationCall,
   type PluginApi,
+  type PreparedCheck,
   type RegistryPlugin,
   type SpawnedInstance,
   type Spawner,

@@ -132,6 +132,10 @@ export class PluginHost {
         return documentsOf(catalogue, collection, schema, { who: name, door: 'internal' });
       },
       check: (kind, target, call) => contributions.check(kind, target, call),
+      prepareCheck: (kind, options) => contributions.prepareCheck(kind, options),
+      addCheckReporter: (report) =>
+        offer('offered reports of checks', () => contributions.checkReporters.add('checks', report, name)),
+      checkReports: (record) => contributions.checkReporters.items.get('checks')?.(record) ?? [],
       spawners: contributions.spawners.items,
       checkers: contributions.checkers.items,
       operations: contributions.operations.items,

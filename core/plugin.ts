@@ -5,7 +5,7 @@ import type { Hooks, PluginHooks } from './hooks.js';
 import type { Door, DoorSpec } from './http-listener.js';
 import type { Json, JsonObject } from './json.js';
 import type { Logger } from './logger.js';
-import type { ServiceRecord, Status } from './servicedb/record.js';
+import type { CheckSpec, ServiceRecord, Status } from './servicedb/record.js';
 import type { ServiceDB } from './servicedb/servicedb.js';
 import type { By, Store } from './store.js';
 
@@ -69,10 +69,37 @@ export interface Verdict {
 export interface Checker<Options extends z.ZodType = z.ZodType> {
   /** What a check spec says: `kind: 'tcp'`. One owner a kind. */
   readonly kind: string;
+  /** What else the spec may say. It is parsed once: every check of a plan is given the same object. */
   readonly options: Options;
+  /** Its checks run programs: a registration may not ask for them, unless the operator allows it (DESIGN §8). */
+  readonly runsCommands?: true;
   /** Must end soon after `signal` aborts. */
   check(request: { target: CheckTarget; options: z.output<Options>; signal: AbortSignal }): Promise<Verdict>;
 }
+
+/** A check whose options are parsed: see `PluginApi.check` for how it ends. */
+export type PreparedCheck = (
+  target: CheckTarget,
+  call: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+) => Promise<Verdict>;
+
+/** How one check of an instance fares. */
+export interface CheckReport {
+  readonly kind: string;
+  /** The check as it was asked for. */
+  readonly spec: CheckSpec;
+  /** The last verdict; absent before the first. */
+  readonly verdict?: Verdict;
+  /** When it was given: wall time in milliseconds. */
+  readonly at?: number;
+  /** How many verdicts in a row, up to the last, were not `running`. */
+  readonly failures?: number;
+  /** Why there is no verdict, or no newer one, where something is wrong with the check itself. */
+  readonly problem?: string;
+}
+
+/** Answers for each check of an instance how it fares. */
+export type CheckReporter = (record: ServiceRecord) => readonly CheckReport[];
 
 /** One instance to be started. */
 export interface SpawnInput<Spec> {
@@ -180,6 +207,12 @@ export interface PluginApi {
     target: CheckTarget,
     call: { options?: unknown; timeoutMs: number; signal?: AbortSignal },
   ): Promise<Verdict>;
+  /** The same for a check that is run often: its options are parsed now. Throws NOT_FOUND, INVALID_ARGUMENT. */
+  prepareCheck(kind: string, options: unknown): PreparedCheck;
+  /** Offered by the plugin that checks instances, for doors to show. One owner. */
+  addCheckReporter(report: CheckReporter): void;
+  /** How the checks of an instance fare; none where no plugin checks it. */
+  checkReports: CheckReporter;
   /** The contributed spawners by kind. All are there once hook `start` fires. */
   readonly spawners: ReadonlyMap<string, Spawner>;
   readonly checkers: ReadonlyMap<string, Checker>;

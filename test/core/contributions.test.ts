@@ -55,7 +55,7 @@ describe('a check', () => {
     const { contributions } = setUp(async () => fine);
     await expect(contributions.check('htpp', target, { timeoutMs: 1 })).rejects.toMatchObject({
       code: 'NOT_FOUND',
-      message: 'No plugin offers a checker "htpp". Did you mean "http"?',
+      message: 'No plugin offers the checker "htpp". Did you mean "http"?',
     });
     await expect(
       contributions.check('http', target, { timeoutMs: 1, options: { pth: 1 } }),

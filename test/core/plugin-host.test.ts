@@ -94,7 +94,8 @@ describe('a setup that fails', () => {
     );
     await expect(registry).rejects.toMatchObject({
       code: 'NOT_FOUND',
-      message: 'The setup of plugin "bad" failed: No plugin offers a checker "tcp".',
+      message:
+        'The setup of plugin "bad" failed: No plugin offers the checker "tcp". Load one, such as \'tcp-checker\'.',
     });
   });
 
