@@ -145,6 +145,11 @@ export function createHooks(guard: Guard) {
       'previous',
       'context',
     ),
+    /**
+     * An instance that its checks object to has registered again, and so says that it is well. Other renewals fire
+     * nothing: where they bring no change they make no commit, and there are many.
+     */
+    renewed: notice<[record: ServiceRecord]>('renewed', 'record'),
     /** An instance is gone. */
     unregistered: notice<[record: ServiceRecord, context: CommitContext]>(
       'unregistered',

@@ -29,6 +29,7 @@ export { KeyMap } from './key-map.js';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { MemoryStore } from './memory-store.js';
 export { nearest } from './nearest.js';
+export { openFilesReserved } from './open-files.js';
 export {
   type Checker,
   type CheckReport,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 /** What is kept for files and connections other than a door's: the store, programs that are started, checks. */
-const MOST_RESERVED = 1024;
+const MOST_RESERVED = 4096;
 
 /**
  * How many connections a door may have, if the operator allows `wanted`: fewer where this process may open too few files.
@@ -10,8 +10,12 @@ const MOST_RESERVED = 1024;
  */
 export function connectionsAllowed(wanted: number, openFiles: number | undefined): number {
   if (openFiles === undefined) return wanted;
-  const reserved = Math.min(MOST_RESERVED, Math.ceil(openFiles / 4));
-  return Math.min(wanted, Math.max(1, openFiles - reserved));
+  return Math.min(wanted, Math.max(1, openFiles - openFilesReserved(openFiles)));
+}
+
+/** How many files of those that this process may open are not for the doors. */
+export function openFilesReserved(openFiles = openFilesLimit()): number {
+  return openFiles === undefined ? MOST_RESERVED : Math.min(MOST_RESERVED, Math.ceil(openFiles / 4));
 }
 
 /** Files that this process may have open at once (`ulimit -n`, as node has raised it); undefined where no system says so. */

@@ -315,7 +315,9 @@ export class ServiceDB extends ServiceChanges {
         const answer = () => {
           this.#isAlive(key, REGISTER, by);
           // Removed again by the time its caller is answered, it is shown as it was registered.
-          return this.#shelf.record(key) ?? mergeRecord(registration, 0, undefined, this.#catalogue.revision);
+          const record = this.#shelf.record(key);
+          if (record?.voices?.check !== undefined) this.#hooks.renewed.call(record);
+          return record ?? mergeRecord(registration, 0, undefined, this.#catalogue.revision);
         };
         return { changes, answer };
       },

@@ -1,21 +1,19 @@
 import { z } from 'zod';
-import { definePlugin, messageOf, RegistryError, type ServiceRecord, serviceName } from '../../core/index.js';
-import { intervals, type Plan, planCheck, rowLength, timeouts } from './plan.js';
+import {
+  type CheckReport,
+  definePlugin,
+  messageOf,
+  openFilesReserved,
+  RegistryError,
+  type ServiceRecord,
+  serviceName,
+} from '../../core/index.js';
+import { LogBudget } from './log-budget.js';
+import { monitorOptions } from './options.js';
+import { type Plan, type PlanContext, planCheck } from './plan.js';
 import { Schedule } from './schedule.js';
-import { Watch, type WatchPlan } from './watch.js';
-
-const options = z.strictObject({
-  interval: intervals.config.prefault('10s'),
-  timeout: timeouts.prefault('2s'),
-  failures: rowLength.default(3),
-  successes: rowLength.default(1),
-  check: z
-    .union([z.literal(false), z.looseObject({ kind: z.string() })], {
-      error: "expected a check, such as { kind: 'tcp' }, or false",
-    })
-    .default({ kind: 'tcp' }),
-  inFlight: z.int().min(1).max(10_000).default(256),
-});
+import { ServicePlans } from './service-plans.js';
+import { type Problem, Watch, type WatchContext, type WatchPlan } from './watch.js';
 
 /** After a restart the first checks are spread over this long, or over their interval where that is shorter. */
 const RESTART_SPREAD_MS = 10_000;
@@ -23,32 +21,53 @@ const RESTART_SPREAD_MS = 10_000;
 /** Knows when to probe each instance of this server, and how many verdicts change what it is taken for. */
 export default definePlugin({
   name: 'monitor',
-  options,
+  options: monitorOptions,
   provides: ['monitor'],
-  setup(api, config) {
-    const schedule = new Schedule(api.clock, config.inFlight);
+  setup(api, options) {
+    const { clock, logger } = api;
+    const warnings = new LogBudget(clock, (fields, message) => logger.warn(fields, message));
+    const { rate, perHost } = options;
+    const limits = { rate, perHost, inFlight: Math.min(options.inFlight, openFilesReserved() / 2) };
+    const schedule = new Schedule(clock, limits, ({ waiting, lateMs }) =>
+      warnings.once(
+        'behind',
+        { waiting, lateMs },
+        `Checks are behind: ${waiting} wait for others to end, this one for ${Math.round(lateMs / 1_000)} s. Check less often, or raise the monitor's inFlight (${limits.inFlight}), perHost (${perHost}) or rate (${rate}).`,
+      ),
+    );
+    const context: WatchContext = {
+      api,
+      schedule,
+      flapRule: { returns: options.flaps, windowMs: options.flapWindow },
+      warn: (fields, message) => warnings.log(fields, message),
+    };
+    const planContext: PlanContext = {
+      options,
+      checkers: api.checkers,
+      prepareCheck: api.prepareCheck,
+      hasAccessControl: () => api.fire.authorize.isTapped,
+    };
     const watches = new Map<number, Watch>();
-    let isStarted = false;
-    let defaultPlans: readonly Plan[] = [];
+    let servicePlans: ServicePlans | undefined;
 
-    const planFor = ({ checks }: ServiceRecord): WatchPlan => {
-      if (checks.length === 0) return { plans: defaultPlans, problems: [] };
+    const planFor = ({ name, checks }: ServiceRecord): WatchPlan => {
+      if (checks.length === 0) return { plans: servicePlans?.of(name) ?? [], problems: [] };
       const plans: Plan[] = [];
-      const problems: { kind: string; message: string }[] = [];
+      const problems: Problem[] = [];
       for (const spec of checks) {
         try {
-          plans.push(planCheck(spec, 'registration', config, api.checkers));
+          plans.push(planCheck(spec, 'registration', planContext));
         } catch (error) {
-          problems.push({ kind: spec.kind, message: messageOf(error) });
+          problems.push({ spec, message: messageOf(error) });
         }
       }
       return { plans, problems };
     };
 
-    const watch = (record: ServiceRecord, firstMs: (intervalMs: number) => number) => {
-      const begun = new Watch(api, record, planFor(record));
+    const watch = (record: ServiceRecord, spreadMs: number) => {
+      const begun = new Watch(context, record, planFor(record));
       watches.set(record.id, begun);
-      begun.start(schedule, firstMs);
+      begun.start(spreadMs);
     };
 
     const unwatch = (id: number) => {
@@ -58,48 +77,61 @@ export default definePlugin({
 
     api.hooks.start.tap(() => {
       // Only now is every plugin set up, and every checker known.
-      defaultPlans = config.check === false ? [] : [planDefault()];
-      isStarted = true;
-      const spread = (intervalMs: number) => api.clock.random() * Math.min(intervalMs, RESTART_SPREAD_MS);
+      servicePlans = new ServicePlans(options, (spec, option) => {
+        try {
+          return planCheck(spec, 'config', planContext);
+        } catch (error) {
+          const message = `Plugin "${api.name}", option "${option}": ${messageOf(error)}`;
+          throw new RegistryError('PLUGIN_OPTIONS', message, { cause: error });
+        }
+      });
       for (const record of [...api.services.traverse()]) {
-        if (record.home === api.services.home) watch(record, spread);
+        if (record.home === api.services.home) watch(record, RESTART_SPREAD_MS);
       }
     });
 
-    const planDefault = (): Plan => {
-      try {
-        return planCheck(config.check, 'config', config, api.checkers);
-      } catch (error) {
-        const message = `Plugin "${api.name}", option "check": ${messageOf(error)}`;
-        throw new RegistryError('PLUGIN_OPTIONS', message, { cause: error });
-      }
-    };
-
     api.hooks.changed.tap((changes) => {
-      if (!isStarted) return;
+      if (servicePlans === undefined) return;
       for (const { record, previous } of changes) {
         if (previous !== undefined && previous.id !== record?.id) unwatch(previous.id);
         if (record === undefined || watches.get(record.id)?.follow(record) === true) continue;
         unwatch(record.id);
-        if (record.home === api.services.home) watch(record, () => 0);
+        if (record.home === api.services.home) watch(record, 0);
       }
     });
+    api.hooks.renewed.tap(({ id }) => watches.get(id)?.renew());
 
+    api.addCheckReporter(({ id }) => watches.get(id)?.report() ?? []);
     api.addOperation({
       name: 'checks',
       summary: 'What the checks of a service last came to, instance by instance.',
       params: z.strictObject({ name: serviceName }),
       verb: 'read',
       run: ({ name }) =>
-        [...api.services.instances(name)].flatMap(({ id }) => watches.get(id)?.describe() ?? []),
+        [...api.services.instances(name)].flatMap(({ id, instance }) =>
+          (watches.get(id)?.report() ?? []).map((report) => ({ instance, ...lineOf(report) })),
+        ),
     });
 
     const end = () => {
-      isStarted = false;
+      servicePlans = undefined;
       for (const id of [...watches.keys()]) unwatch(id);
+      schedule.close();
+      warnings.close();
     };
     // Before the checkers are disposed of, which may come first.
     api.hooks.close.tap(end);
     api.onDispose(end);
   },
 });
+
+/** A report as the operation answers it, in one level. */
+function lineOf({ kind, verdict, at, failures, problem }: CheckReport) {
+  return {
+    kind,
+    ...verdict,
+    ...(at !== undefined && { at }),
+    ...(failures !== undefined && { failures }),
+    ...(problem !== undefined && { problem }),
+  };
+}

@@ -1,79 +1,72 @@
-import { z } from 'zod';
-import { type Checker, duration, nearest, parseArgument, RegistryError } from '../../core/index.js';
+import {
+  type CheckSpec,
+  type PluginApi,
+  type PreparedCheck,
+  parseArgument,
+  RegistryError,
+} from '../../core/index.js';
+import type { Pace } from './cadence.js';
+import { checkSchemas, type MonitorOptions, RETRY_PART, TIMEOUT_MS } from './options.js';
 import type { Thresholds } from './thresholds.js';
-
-/** What a check does where it does not say so itself. Times in milliseconds. */
-export interface CheckDefaults extends Thresholds {
-  readonly interval: number;
-  readonly timeout: number;
-}
 
 /** One check that can be run. */
 export interface Plan {
   readonly kind: string;
-  /** What is left for the checker itself, within its schema. */
-  readonly options: { readonly [option: string]: unknown };
-  readonly intervalMs: number;
+  /** As it was written. */
+  readonly spec: CheckSpec;
+  readonly pace: Pace;
   readonly timeoutMs: number;
   readonly thresholds: Thresholds;
+  readonly check: PreparedCheck;
 }
 
-const DAY_MS = 86_400_000;
-
-/** How often a check may run: what the config says may be faster than what a registration asks for. */
-export const intervals = {
-  config: duration({ min: 100, max: DAY_MS }),
-  registration: duration({ min: 1_000, max: DAY_MS }),
+/** What a plan is made with. */
+export type PlanContext = Pick<PluginApi, 'checkers' | 'prepareCheck'> & {
+  readonly options: MonitorOptions;
+  /** Whether access to the doors is controlled. */
+  hasAccessControl(): boolean;
 };
-
-/** How long a check may take. */
-export const timeouts = duration({ min: 10, max: 60_000 });
-
-/** How many verdicts in a row. */
-export const rowLength = z.int().min(1).max(100);
-
-const specSchemas = {
-  config: specSchema(intervals.config),
-  registration: specSchema(intervals.registration),
-};
-
-function specSchema(interval: typeof intervals.config) {
-  return z.looseObject({
-    kind: z.string(),
-    interval: interval.optional(),
-    timeout: timeouts.optional(),
-    failures: rowLength.optional(),
-    successes: rowLength.optional(),
-  });
-}
 
 /**
- * Makes a plan of a check as the config or a registration writes it. INVALID_ARGUMENT says what is wrong with it: a
- * kind that no plugin offers, a time out of bounds, an option that its checker does not take.
+ * Makes a plan of a check as the config or a registration writes it. NOT_FOUND for a kind that no plugin offers,
+ * INVALID_ARGUMENT for a time out of bounds or an option that its checker does not take, REFUSED for a program that a
+ * registration may not have run.
  */
-export function planCheck(
-  spec: unknown,
-  from: keyof typeof specSchemas,
-  defaults: CheckDefaults,
-  checkers: ReadonlyMap<string, Checker>,
-): Plan {
-  const { kind, interval, timeout, failures, successes, ...options } = parseArgument(specSchemas[from], spec);
-  const checker = checkers.get(kind);
-  if (checker === undefined)
-    throw new RegistryError('INVALID_ARGUMENT', unknownKind(kind, [...checkers.keys()]));
-  parseArgument(checker.options, options);
+export function planCheck(spec: CheckSpec, from: keyof typeof checkSchemas, context: PlanContext): Plan {
+  const { options: defaults } = context;
+  const { kind, interval, timeout, retry, maxInterval, failures, successes, ...options } = parseArgument(
+    checkSchemas[from],
+    spec,
+  );
+  const check = context.prepareCheck(kind, options);
+  if (from === 'registration') refuseCommands(kind, context);
+  const intervalMs = interval ?? defaults.interval;
+  if (timeout !== undefined && timeout > intervalMs) {
+    throw new RegistryError(
+      'INVALID_ARGUMENT',
+      `"timeout": expected at most the interval of ${intervalMs} ms, not ${timeout} ms, since a check never overlaps the next one`,
+    );
+  }
   return {
     kind,
-    options,
-    intervalMs: interval ?? defaults.interval,
-    timeoutMs: timeout ?? defaults.timeout,
+    spec,
+    pace: {
+      intervalMs,
+      retryMs: Math.min(retry ?? defaults.retry ?? intervalMs * RETRY_PART, intervalMs),
+      maxIntervalMs: maxInterval ?? defaults.maxInterval,
+    },
+    timeoutMs: timeout ?? Math.min(defaults.timeout ?? TIMEOUT_MS, intervalMs),
     thresholds: { failures: failures ?? defaults.failures, successes: successes ?? defaults.successes },
+    check,
   };
 }
 
-function unknownKind(kind: string, known: readonly string[]): string {
-  if (known.length === 0) return `no plugin offers the checker "${kind}"; load one, such as 'tcp-checker'`;
-  const guess = nearest(kind, known);
-  const hint = guess === undefined ? `Those offered are: ${known.join(', ')}.` : `Did you mean "${guess}"?`;
-  return `no plugin offers the checker "${kind}". ${hint}`;
+/** What runs programs comes from the configuration (DESIGN §8). */
+function refuseCommands(kind: string, { checkers, options, hasAccessControl }: PlanContext): void {
+  if (checkers.get(kind)?.runsCommands !== true) return;
+  if (options.allowCommands && hasAccessControl()) return;
+  throw new RegistryError(
+    'REFUSED',
+    `checks of kind "${kind}" run programs, so they are taken from the configuration: name the service in the monitor's option \`services\`. With \`allowCommands: true\` and an access plugin a registration may ask for them too.`,
+  );
 }

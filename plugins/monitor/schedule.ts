@@ -1,111 +1,197 @@
-import type { Clock, Timer } from '../../core/index.js';
+import { type Clock, type Due, DueHeap, type Timer } from '../../core/index.js';
+import { Gate, type GateLimits, type Visitor } from './gate.js';
 
-/** One check that comes round again and again. */
+/** One check that comes round again and again. Times are the monotonic clock's. */
+export interface Round {
+  readonly kind: string;
+  readonly host: string;
+  readonly firstAt: number;
+  /** Later than this after it was due, it is behind. */
+  readonly intervalMs: number;
+  /** Runs it once and answers when to run it next. The signal aborts when it is cancelled. Never rejects. */
+  run(signal: AbortSignal): Promise<number>;
+}
+
+/** A round that has been added. */
 export interface Scheduled {
+  /** It is due at `at`, unless it is so sooner or runs just now. */
+  hasten(at: number): void;
   /** It runs no more; a run under way is aborted. */
   cancel(): void;
 }
 
-/** What comes round: `run` is given a signal that aborts when it is cancelled, and says itself what went wrong. */
-export interface Round {
-  readonly intervalMs: number;
-  /** How long until the first run. */
-  readonly firstMs: number;
-  run(signal: AbortSignal): Promise<void>;
+/** How far behind checks are. */
+export interface Backlog {
+  readonly waiting: number;
+  readonly lateMs: number;
 }
 
-interface Entry extends Round {
-  timer: Timer | undefined;
-  /** There while a run is under way. */
-  controller: AbortController | undefined;
-  isFirst: boolean;
-  isCancelled: boolean;
+/** A place in the heap. It is empty when its entry has moved on. */
+interface Slot extends Due {
+  entry: Entry | undefined;
 }
+
+/** Below this many slots the heap is not tidied: it is too small to matter. */
+const TIDY_FROM = 64;
 
 /**
- * When each check runs: once after `firstMs`, again at a random point of the interval after that, so that those that
- * came together don't stay together, and from then on an interval after the last start. A check never overlaps itself,
- * and no more than `limit` are under way at once; those whose turn has come wait in the order in which it came.
- *
- * A timer each: 1,000 runs a second take 0.03 of a core here, the TCP connects in them five times that.
+ * When each check runs. One is run when its time has come and the gate lets it in; then it says itself when its time
+ * comes again, so it never overlaps itself. One timer serves all.
  */
 export class Schedule {
   readonly #clock: Clock;
-  readonly #limit: number;
-  readonly #waiting = new Set<Entry>();
-  /** Kept between takes: a fresh iterator would pass all that was already taken once more. */
-  readonly #order: Iterator<Entry, undefined> = this.#waiting.values();
-  #underWay = 0;
+  readonly #heap = new DueHeap<Slot>();
+  readonly #onBehind: (backlog: Backlog) => void;
+  #timed = 0;
+  #timer: Timer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  readonly gate: Gate;
 
-  constructor(clock: Clock, limit: number) {
+  /** `onBehind` is called for each check that starts more than an interval late because others were before it. */
+  constructor(clock: Clock, limits: GateLimits, onBehind: (backlog: Backlog) => void) {
     this.#clock = clock;
-    this.#limit = limit;
+    this.#onBehind = onBehind;
+    this.gate = new Gate(clock, limits);
   }
 
-  /** How many runs are under way. */
-  get underWay(): number {
-    return this.#underWay;
+  /** How many checks wait for their time. */
+  get timed(): number {
+    return this.#timed;
   }
 
-  /** How many runs wait for one under way to end. */
-  get waiting(): number {
-    return this.#waiting.size;
+  /** How many places the heap has, those included that have moved on and are not tidied away. */
+  get queued(): number {
+    return this.#heap.size;
   }
 
-  add({ intervalMs, firstMs, run }: Round): Scheduled {
-    const entry: Entry = {
-      intervalMs,
-      firstMs,
-      run,
-      timer: undefined,
-      controller: undefined,
-      isFirst: true,
-      isCancelled: false,
-    };
-    this.#arm(entry, firstMs);
-    return {
-      cancel: () => {
-        entry.isCancelled = true;
-        entry.timer?.cancel();
-        entry.timer = undefined;
-        this.#waiting.delete(entry);
-        entry.controller?.abort();
-      },
-    };
-  }
-
-  #arm(entry: Entry, delayMs: number): void {
-    entry.timer = this.#clock.setTimer(delayMs, () => {
-      entry.timer = undefined;
-      if (this.#underWay < this.#limit) this.#start(entry);
-      else this.#waiting.add(entry);
+  add(round: Round): Scheduled {
+    const entry = new Entry(round, {
+      clock: this.#clock,
+      gate: this.gate,
+      onBehind: this.#onBehind,
+      queue: (at) => this.#queue(entry, at),
+      unqueue: (slot) => this.#unqueue(slot),
     });
+    entry.wait(round.firstAt);
+    return entry;
   }
 
-  #start(entry: Entry): void {
-    const startedAt = this.#clock.monotonic();
-    const controller = new AbortController();
-    entry.controller = controller;
-    this.#underWay += 1;
-    const end = () => {
-      this.#underWay -= 1;
-      entry.controller = undefined;
-      if (!entry.isCancelled) {
-        const gapMs = entry.isFirst ? this.#clock.random() * entry.intervalMs : entry.intervalMs;
-        entry.isFirst = false;
-        this.#arm(entry, Math.max(startedAt + gapMs - this.#clock.monotonic(), 0));
-      }
-      const next = this.#take();
-      if (next !== undefined) this.#start(next);
-    };
-    entry.run(controller.signal).then(end, end);
+  close(): void {
+    this.gate.close();
+    this.#timer?.cancel();
+    this.#heap.clear();
   }
 
-  #take(): Entry | undefined {
-    // Asked when it has nothing left, an iterator has ended for good.
-    if (this.#waiting.size === 0) return undefined;
-    const { value } = this.#order.next();
-    if (value !== undefined) this.#waiting.delete(value);
-    return value;
+  #queue(entry: Entry, at: number): Slot {
+    const slot = { queuedAt: at, entry };
+    this.#heap.push(slot);
+    this.#timed += 1;
+    this.#arm();
+    return slot;
+  }
+
+  #unqueue(slot: Slot): void {
+    slot.entry = undefined;
+    this.#timed -= 1;
+    if (this.#heap.size < TIDY_FROM || this.#heap.size < this.#timed * 2) return;
+    this.#heap.retain((one) => one.entry !== undefined);
+  }
+
+  #arm(): void {
+    const { first } = this.#heap;
+    if (first === undefined || first.queuedAt >= this.#timerAt) return;
+    this.#timer?.cancel();
+    this.#timerAt = first.queuedAt;
+    const waitMs = Math.max(first.queuedAt - this.#clock.monotonic(), 0);
+    this.#timer = this.#clock.setTimer(waitMs, () => this.#run());
+  }
+
+  #run(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = this.#clock.monotonic();
+    for (let slot = this.#heap.first; slot !== undefined && slot.queuedAt <= now; slot = this.#heap.first) {
+      this.#heap.pop();
+      const { entry } = slot;
+      if (entry === undefined) continue;
+      slot.entry = undefined;
+      this.#timed -= 1;
+      entry.ask(now);
+    }
+    this.#arm();
+  }
+}
+
+/** What an entry stands in. */
+interface Around {
+  readonly clock: Clock;
+  readonly gate: Gate;
+  readonly onBehind: (backlog: Backlog) => void;
+  queue(at: number): Slot;
+  unqueue(slot: Slot): void;
+}
+
+/** One round: it waits for its time, or at the gate, or it runs. */
+class Entry implements Visitor, Scheduled {
+  readonly #round: Round;
+  readonly #around: Around;
+  #slot: Slot | undefined;
+  #takeBack: (() => void) | undefined;
+  /** One for all runs: made for each, it would be the dearest part of a check. */
+  readonly #controller = new AbortController();
+  #isUnderWay = false;
+  #askedAt = 0;
+
+  constructor(round: Round, around: Around) {
+    this.#round = round;
+    this.#around = around;
+  }
+
+  get kind(): string {
+    return this.#round.kind;
+  }
+
+  get host(): string {
+    return this.#round.host;
+  }
+
+  wait(at: number): void {
+    this.#slot = this.#around.queue(at);
+  }
+
+  hasten(at: number): void {
+    if (this.#slot === undefined || this.#slot.queuedAt <= at) return;
+    this.#around.unqueue(this.#slot);
+    this.wait(at);
+  }
+
+  cancel(): void {
+    if (this.#slot !== undefined) this.#around.unqueue(this.#slot);
+    this.#slot = undefined;
+    this.#takeBack?.();
+    this.#controller.abort();
+  }
+
+  /** Its time has come. */
+  ask(now: number): void {
+    this.#slot = undefined;
+    this.#askedAt = now;
+    const takeBack = this.#around.gate.ask(this);
+    // Let in at once, there is nothing to take back.
+    if (!this.#isUnderWay) this.#takeBack = takeBack;
+  }
+
+  /** The gate lets it in. */
+  enter(): void {
+    const { clock, gate, onBehind } = this.#around;
+    this.#takeBack = undefined;
+    const lateMs = clock.monotonic() - this.#askedAt;
+    if (lateMs > this.#round.intervalMs) onBehind({ waiting: gate.waiting, lateMs });
+    const { signal } = this.#controller;
+    this.#isUnderWay = true;
+    this.#round.run(signal).then((nextAt) => {
+      this.#isUnderWay = false;
+      if (!signal.aborted) this.wait(nextAt);
+      gate.leave(this);
+    });
   }
 }

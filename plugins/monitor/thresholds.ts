@@ -15,11 +15,13 @@ export interface Belief {
   readonly errors: number;
   /** Above 0: how many verdicts in a row were not `running`. Below: how many were. */
   readonly faults: number;
+  /** The last verdict went against what is believed: more of them are wanted, soon. */
+  readonly isInDoubt: boolean;
 }
 
 /** Where a check begins: at what was last known, with nothing counted yet. */
 export function believe(level: Verdict['status'], reason: string): Belief {
-  return { level, reason, errors: 0, faults: 0 };
+  return { level, reason, errors: 0, faults: 0, isInDoubt: false };
 }
 
 /**
@@ -33,14 +35,15 @@ export function count(belief: Belief, verdict: Verdict, thresholds: Thresholds, 
   const faults = streak(belief.faults, verdict.status !== 'running');
   const isError = errors >= failures || (belief.level === 'error' && -errors < successes);
   const isFaulty = faults >= failures || (belief.level !== 'running' && -faults < successes);
-  const level = isError ? 'error' : isFaulty ? 'degraded' : 'running';
+  const level: Verdict['status'] = isError ? 'error' : isFaulty ? 'degraded' : 'running';
+  const counted = { level, errors, faults, isInDoubt: verdict.status !== level };
 
-  if (level === 'running') return { level, reason: '', errors, faults };
+  if (level === 'running') return { ...counted, reason: '' };
   const inRow = level === 'error' ? errors : faults;
   const isLifted = belief.level === 'error' && level === 'degraded';
-  if (!isLifted && inRow !== failures) return { level, reason: belief.reason, errors, faults };
+  if (!isLifted && inRow !== failures) return { ...counted, reason: belief.reason };
   const why = isLifted ? 'was error' : `${failures} ${failures === 1 ? 'failure' : 'failures'}`;
-  return { level, reason: `${subject}: ${verdict.output} (${why})`, errors, faults };
+  return { ...counted, reason: `${subject}: ${verdict.output} (${why})` };
 }
 
 function streak(before: number, isCounted: boolean): number {

@@ -1,19 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type Json,
-  messageOf,
-  type Opinion,
-  type PluginApi,
-  type ServiceRecord,
-  type Verdict,
-} from '../../core/index.js';
+import type { CheckReport, CheckSpec, Opinion, PluginApi, ServiceRecord, Verdict } from '../../core/index.js';
+import { Flapping, type FlapRule, levelOf } from './flapping.js';
 import type { Plan } from './plan.js';
-import type { Schedule, Scheduled } from './schedule.js';
-import { type Belief, believe, count } from './thresholds.js';
+import type { Schedule } from './schedule.js';
+import { WatchedCheck } from './watched-check.js';
 
 /** A check that was asked for and can't be run, and why. */
 export interface Problem {
-  readonly kind: string;
+  readonly spec: CheckSpec;
   readonly message: string;
 }
 
@@ -23,68 +17,66 @@ export interface WatchPlan {
   readonly problems: readonly Problem[];
 }
 
-interface WatchedCheck {
-  readonly plan: Plan;
-  belief: Belief;
-  last: { verdict: Verdict; at: number } | undefined;
-  /** Why the checker last gave no verdict; undefined since it gave one. */
-  problem: string | undefined;
-  scheduled: Scheduled | undefined;
+/** What all watches stand in. */
+export interface WatchContext {
+  readonly api: PluginApi;
+  readonly schedule: Schedule;
+  readonly flapRule: FlapRule;
+  /** Logs what may come in masses, and so is held back beyond measure. */
+  warn(fields: object, message: string): void;
 }
 
-/** Longer outputs are cut: they end up in records, logs and terminals. */
-const OUTPUT_LENGTH = 256;
-
 /**
- * One instance under watch: runs its checks, counts their verdicts, and speaks up in ServiceDB when what is believed
- * of the instance changes. It begins with what was last known, so nothing is dead because it was not yet checked.
+ * One instance under watch: has its checks run, and speaks up in ServiceDB when what they make believed of the instance
+ * changes. It begins with what was last known, so nothing is dead because it was not yet checked.
  */
 export class Watch {
-  readonly #api: PluginApi;
-  readonly #checks: WatchedCheck[];
+  readonly #context: WatchContext;
+  readonly #checks: readonly WatchedCheck[];
   readonly #problems: readonly Problem[];
+  readonly #flapping: Flapping;
   #record: ServiceRecord;
   /** What ServiceDB was last told. */
   #opinion: Opinion | undefined;
+  /** Why it was last not `running`. */
+  #lastReason: string;
 
-  constructor(api: PluginApi, record: ServiceRecord, { plans, problems }: WatchPlan) {
-    this.#api = api;
+  constructor(context: WatchContext, record: ServiceRecord, { plans, problems }: WatchPlan) {
+    this.#context = context;
     this.#record = record;
     this.#problems = problems;
     this.#opinion = record.voices?.check;
-    const belief = believe(levelOf(this.#opinion), this.#opinion?.reason ?? '');
-    this.#checks = plans.map((plan) => ({
-      plan,
-      belief,
-      last: undefined,
-      problem: undefined,
-      scheduled: undefined,
-    }));
+    const level = levelOf(this.#opinion);
+    this.#lastReason = this.#opinion?.reason ?? '';
+    this.#flapping = new Flapping(context.flapRule, level);
+    const { schedule } = context;
+    const { clock } = context.api;
+    this.#checks = plans.map(
+      (plan) =>
+        new WatchedCheck(plan, { level, reason: this.#lastReason }, schedule, clock, {
+          target: () => ({ host: this.#record.host, port: this.#record.port, record: this.#record }),
+          heard: (check, verdict) => this.#hear(check, verdict),
+          failed: (check) => this.#noVerdict(check),
+        }),
+    );
   }
 
-  /** Begins, with the first run of each check after what `firstMs` answers for its interval. */
-  start(schedule: Schedule, firstMs: (intervalMs: number) => number): void {
+  /** Begins: with the first checks at once, or within `spreadMs`. */
+  start(spreadMs: number): void {
     const { service, instance } = fieldsOf(this.#record);
-    for (const { kind, message } of this.#problems) {
-      this.#api.logger.warn(
-        { service, instance, kind },
+    for (const { spec, message } of this.#problems) {
+      this.#context.warn(
+        { service, instance, kind: spec.kind },
         `A check of "${service}" (${instance}) is not run: ${message}`,
       );
     }
-    for (const check of this.#checks) {
-      const { intervalMs } = check.plan;
-      check.scheduled = schedule.add({
-        intervalMs,
-        firstMs: firstMs(intervalMs),
-        run: (signal) => this.#run(check, signal),
-      });
-    }
+    for (const check of this.#checks) check.start(spreadMs);
     // An opinion of checks that are no longer run would stand for ever.
     if (this.#checks.length === 0) this.#tell(undefined);
   }
 
   end(): void {
-    for (const { scheduled } of this.#checks) scheduled?.cancel();
+    for (const check of this.#checks) check.end();
   }
 
   /** Takes up the record as a commit left it; false where something else must be checked now, and a new watch begin. */
@@ -96,61 +88,53 @@ export class Watch {
     return true;
   }
 
-  /** What each check last came to, for operation `checks`. */
-  describe(): Json[] {
-    const { instance } = this.#record;
-    const checks = this.#checks.map(({ plan, last, problem }) => ({
-      instance,
-      kind: plan.kind,
-      ...(last !== undefined && { ...last.verdict, at: last.at }),
-      ...(problem !== undefined && { problem }),
-    }));
-    return [...checks, ...this.#problems.map(({ kind, message }) => ({ instance, kind, problem: message }))];
+  /** The instance says that it is well, against what its checks say: they look at once. */
+  renew(): void {
+    for (const check of this.#checks) check.renew();
   }
 
-  async #run(check: WatchedCheck, signal: AbortSignal): Promise<void> {
-    const { kind, options, timeoutMs } = check.plan;
-    const { host, port } = this.#record;
-    const target = { host, port, record: this.#record };
-    let verdict: Verdict;
-    try {
-      verdict = tidy(await this.#api.check(kind, target, { options, timeoutMs, signal }));
-    } catch (error) {
-      if (!signal.aborted) this.#noVerdict(check, messageOf(error));
-      return;
-    }
-    if (!signal.aborted) this.#hear(check, verdict);
+  /** How each check fares. */
+  report(): CheckReport[] {
+    const problems = this.#problems.map(({ spec, message }) => ({ kind: spec.kind, spec, problem: message }));
+    return [...this.#checks.map((check) => check.report()), ...problems];
   }
 
   #hear(check: WatchedCheck, verdict: Verdict): void {
-    const { kind, thresholds } = check.plan;
+    const { kind } = check.plan;
     const record = this.#record;
-    check.last = { verdict, at: this.#api.clock.now() };
-    check.problem = undefined;
-    if (this.#api.fire.verdict.isTapped) this.#api.fire.verdict.call({ record, kind, verdict });
+    const { fire } = this.#context.api;
+    if (fire.verdict.isTapped) fire.verdict.call({ record, kind, verdict });
     // A program that is being started is not ill because it does not answer yet (DESIGN §4).
     if (record.status === 'starting' && verdict.status !== 'running') return;
-    check.belief = count(check.belief, verdict, thresholds, `${kind} ${address(record)}`);
-    this.#tell(this.#worst());
+    check.count(verdict, `${kind} ${address(record)}`);
+    this.#judge();
   }
 
-  #noVerdict(check: WatchedCheck, problem: string): void {
-    if (check.problem === problem) return;
-    check.problem = problem;
+  #judge(): void {
+    const believed = this.#worst();
+    if (believed !== undefined) this.#lastReason = believed.reason;
+    const isLasting = this.#checks.some((check) => check.isLasting);
+    const now = this.#context.api.clock.monotonic();
+    this.#tell(this.#flapping.judge(believed, now, isLasting, this.#lastReason));
+  }
+
+  #noVerdict(check: WatchedCheck): void {
     const fields = { ...fieldsOf(this.#record), kind: check.plan.kind };
-    const { service, instance } = fields;
-    this.#api.logger.warn(
+    const { service, instance, kind } = fields;
+    this.#context.warn(
       fields,
-      `Check ${fields.kind} of "${service}" (${instance}) gave no verdict: ${problem}`,
+      `Check ${kind} of "${service}" (${instance}) gave no verdict: ${check.problem}`,
     );
   }
 
   /** The worst that any check makes believe; the first of several. */
   #worst(): Opinion | undefined {
-    const believed = (level: Verdict['status']) =>
-      this.#checks.find(({ belief }) => belief.level === level)?.belief;
-    const worst = believed('error') ?? believed('degraded');
-    return worst && { status: worst.level, reason: worst.reason };
+    let worst: Opinion | undefined;
+    for (const { belief } of this.#checks) {
+      const isWorse = belief.level === 'error' ? worst?.status !== 'error' : worst === undefined;
+      if (belief.level !== 'running' && isWorse) worst = { status: belief.level, reason: belief.reason };
+    }
+    return worst;
   }
 
   #tell(opinion: Opinion | undefined): void {
@@ -160,14 +144,10 @@ export class Watch {
     this.#opinion = opinion;
     const fields = fieldsOf(this.#record);
     const { service, instance } = fields;
-    this.#api.logger.info(fields, `"${service}" (${instance}): ${text}`);
-    this.#api.services.observe(service, instance, opinion);
+    const { logger, services } = this.#context.api;
+    logger.info(fields, `"${service}" (${instance}): ${text}`);
+    services.observe(service, instance, opinion);
   }
-}
-
-function levelOf(opinion: Opinion | undefined): Verdict['status'] {
-  if (opinion === undefined) return 'running';
-  return opinion.status === 'degraded' ? 'degraded' : 'error';
 }
 
 function fieldsOf({ name, instance }: ServiceRecord) {
@@ -176,14 +156,4 @@ function fieldsOf({ name, instance }: ServiceRecord) {
 
 function address({ host, port }: ServiceRecord): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-/** A verdict fit to be kept: one short line of output, without control characters. Throws at a time that is none. */
-function tidy({ status, output, latencyMs }: Verdict): Verdict {
-  if (!(latencyMs >= 0))
-    throw new TypeError(`expected a verdict with latencyMs of 0 or more, not ${latencyMs}`);
-  const line = String(output)
-    .slice(0, OUTPUT_LENGTH)
-    .replace(/[\u0000-\u001f\u007f]+/g, ' ');
-  return { status, output: line, latencyMs };
 }

@@ -229,3 +229,22 @@ describe('a change', () => {
     expect(heard).toHaveLength(2);
   });
 });
+
+describe('an instance that its checks object to', () => {
+  it('and that registers again is told of, whether or not that says anything new', async () => {
+    const { services, hooks } = await makeServiceDB();
+    const renewed: string[] = [];
+    hooks.renewed.tap('t', ({ instance, status }) => void renewed.push(`${instance} ${status}`));
+    await services.register(ECHO);
+    await services.register(ECHO);
+    expect(renewed).toEqual([]);
+    services.observe('echo', 'a', { status: 'error', reason: 'refused' });
+    await services.register(ECHO);
+    await services.register({ ...ECHO, version: '2' });
+    services.heartbeat('echo');
+    expect(renewed).toEqual(['a error', 'a error']);
+    services.observe('echo', 'a', undefined);
+    await services.register(ECHO);
+    expect(renewed).toHaveLength(2);
+  });
+});

@@ -44,7 +44,7 @@ describe('a registration with checks of its own', () => {
     await register('payments', 9000, { checks: [{ kind: 'fakr' }, { kind: 'fake' }], version: '2' });
     await clock.advanceAsync(60 * SECOND);
     expect(warnings).toEqual([
-      'A check of "payments" (127.0.0.1:9000) is not run: no plugin offers the checker "fakr". Did you mean "fake"?',
+      'A check of "payments" (127.0.0.1:9000) is not run: No plugin offers the checker "fakr". Did you mean "fake"?',
     ]);
     expect(network.count(9000)).toBeGreaterThanOrEqual(6);
     expect(one('payments').status).toBe('running');

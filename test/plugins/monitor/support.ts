@@ -56,6 +56,12 @@ export class FakeNetwork {
         options: z.strictObject({ path: z.string().optional() }),
         check: ({ target, options, signal }) => this.#check(target.port, options.path ?? '', signal),
       });
+      api.addChecker({
+        kind: 'shell',
+        options: z.strictObject({}),
+        runsCommands: true,
+        check: ({ target, signal }) => this.#check(target.port, '', signal),
+      });
     },
   });
 
