@@ -86,7 +86,7 @@ export type PreparedCheck = (
 /** How one check of an instance fares. */
 export interface CheckReport {
   readonly kind: string;
-  /** The check as it was asked for. */
+  /** The check as it was registered, or no more than its kind. */
   readonly spec: CheckSpec;
   /** The last verdict; absent before the first. */
   readonly verdict?: Verdict;

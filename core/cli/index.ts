@@ -7,6 +7,7 @@ import { addOperationCommands } from './operations.js';
 import { type CliContext, failure } from './output.js';
 import { addWriteCommands } from './register.js';
 import { addReadCommands } from './services.js';
+import { addShowCommand } from './show.js';
 import { addStartCommand } from './start.js';
 import { addStoreCommands } from './store.js';
 
@@ -33,6 +34,7 @@ Examples:
   rollcall start                                  run the registry, configured by ./registry.config.js
   rollcall register payments 127.0.0.1 9000       tell it of an instance
   rollcall lookup payments                        where can it be called?
+  rollcall show payments                          what ails it? its checks, leases, voices
   rollcall services --json                        everything, for a program
   rollcall unregister payments                    take it out again
 
@@ -41,6 +43,7 @@ Exit codes: 0 done, 1 failed, 2 used wrongly, 3 nothing of that name, 4 no regis
 
 addStartCommand(program, context);
 addReadCommands(program, context);
+addShowCommand(program, context);
 addWriteCommands(program, context);
 addOperationCommands(program, context);
 addConfigCommand(program, context);

@@ -15,7 +15,7 @@ interface Row {
   readonly stale?: boolean;
 }
 
-type Call = Awaited<ReturnType<typeof connect>>;
+export type Call = Awaited<ReturnType<typeof connect>>;
 
 const PAGE = 1_000;
 
@@ -58,7 +58,10 @@ export function addReadCommands(program: Command, context: CliContext): void {
  * All instances that a query asks for, by name and then by id. They are read in the order of ids: a registry sorts only so
  * many, and what comes and goes between two pages shifts none of the others.
  */
-async function findAll(call: Call, query: { status?: Status }): Promise<Row[]> {
+export async function findAll(
+  call: Call,
+  query: { readonly status?: Status; readonly name?: string },
+): Promise<Row[]> {
   const rows: Row[] = [];
   let limit = PAGE;
   for (;;) {

@@ -12,7 +12,7 @@ import type { Thresholds } from './thresholds.js';
 /** One check that can be run. */
 export interface Plan {
   readonly kind: string;
-  /** As it was written. */
+  /** As it was registered; of the configuration's, which may hold what is not for everyone's eyes, the kind. */
   readonly spec: CheckSpec;
   readonly pace: Pace;
   readonly timeoutMs: number;
@@ -49,7 +49,7 @@ export function planCheck(spec: CheckSpec, from: keyof typeof checkSchemas, cont
   }
   return {
     kind,
-    spec,
+    spec: from === 'config' ? { kind } : spec,
     pace: {
       intervalMs,
       retryMs: Math.min(retry ?? defaults.retry ?? intervalMs * RETRY_PART, intervalMs),

@@ -1,4 +1,4 @@
-import type { Clock, DoorRequest, Operation, Store } from '../../core/index.js';
+import type { CheckReporter, Clock, DoorRequest, Operation, Store } from '../../core/index.js';
 import { type Logger, type PluginApi, silentLogger } from '../../core/index.js';
 import { XmlRpcDoor } from '../../plugins/transports/xml-rpc/door.js';
 import { readMethodResponse } from '../../plugins/transports/xml-rpc/reader.js';
@@ -37,6 +37,7 @@ export async function makeXmlRpcDoor(
     clock?: Clock;
     store?: Store;
     operations?: readonly Operation[];
+    checkReports?: CheckReporter;
     logger?: Logger;
     signal?: AbortSignal;
   } = {},
@@ -48,6 +49,7 @@ export async function makeXmlRpcDoor(
     clock: given.clock ?? made.clock,
     logger: given.logger ?? silentLogger,
     fire: made.hooks,
+    checkReports: given.checkReports ?? (() => []),
   } as unknown as PluginApi;
   const door = new XmlRpcDoor(api, given.maxAnswer === undefined ? {} : { maxAnswer: given.maxAnswer });
   const signal = given.signal ?? new AbortController().signal;

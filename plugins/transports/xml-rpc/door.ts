@@ -36,8 +36,15 @@ export class XmlRpcDoor implements MethodTable {
   constructor(api: PluginApi, { maxAnswer = MAX_ANSWER }: { maxAnswer?: number } = {}) {
     this.#api = api;
     this.#limits = answerLimits(maxAnswer);
-    const { services, clock } = api;
-    const context = { services, clock, turns: new Turns(clock), maxAnswer, held: { length: 0 } };
+    const { services, clock, checkReports } = api;
+    const context = {
+      services,
+      clock,
+      checkReports,
+      turns: new Turns(clock),
+      maxAnswer,
+      held: { length: 0 },
+    };
     for (const method of createMethods(context, this)) this.#methods.set(method.name, method);
   }
 

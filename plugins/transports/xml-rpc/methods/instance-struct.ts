@@ -1,4 +1,10 @@
-import { type Opinion, type ServiceDB, type ServiceRecord, STATUS_CODES } from '../../../../core/index.js';
+import {
+  type CheckReport,
+  type Opinion,
+  type ServiceDB,
+  type ServiceRecord,
+  STATUS_CODES,
+} from '../../../../core/index.js';
 import type { CheckStruct, DescribedInstance, InstanceStruct, VoiceStruct, VoicesStruct } from './types.js';
 import { withoutNulls } from './without-nulls.js';
 
@@ -24,23 +30,38 @@ export function instanceStruct(record: ServiceRecord): InstanceStruct {
   };
 }
 
-/** One instance with all that the registry knows of it. */
+/** One instance with all that the registry knows of it. `reports` say how its checks fare, where any are run. */
 export function describedInstance(
   record: ServiceRecord,
   services: Pick<ServiceDB, 'isStale' | 'leaseLeftMs'>,
+  reports: readonly CheckReport[],
 ): DescribedInstance {
   const leaseLeft = services.leaseLeftMs(record);
+  const checks: readonly CheckReport[] =
+    reports.length > 0 ? reports : record.checks.map((spec) => ({ kind: spec.kind, spec }));
   return {
     ...instanceStruct(record),
     stale: services.isStale(record),
     ...(leaseLeft !== undefined && { lease_left: Math.round(leaseLeft) }),
-    checks: record.checks.map((spec) => ({
-      kind: spec.kind,
-      spec: withoutNulls(spec) as CheckStruct['spec'],
-    })),
+    checks: checks.map(checkStruct),
     voices: voicesStruct(record),
     home: record.home,
     revision: String(record.revision),
+  };
+}
+
+function checkStruct({ kind, spec, verdict, at, failures, problem }: CheckReport): CheckStruct {
+  return {
+    kind,
+    spec: withoutNulls(spec) as CheckStruct['spec'],
+    ...(verdict !== undefined && {
+      status: STATUS_CODES[verdict.status],
+      output: verdict.output,
+      latency: verdict.latencyMs,
+    }),
+    ...(at !== undefined && { at: new Date(at) }),
+    ...(failures !== undefined && { failures }),
+    ...(problem !== undefined && { problem }),
   };
 }
 

@@ -25,12 +25,12 @@ const demandSchema = z.strictObject({ name: serviceName });
 
 /** Rollcall's own methods. */
 export function createOwnRuns(context: Context): Runs<Exclude<keyof typeof OWN, 'wait_for_change'>> {
-  const { services, turns, maxAnswer } = context;
+  const { services, turns, maxAnswer, checkReports } = context;
   const limits = answerLimits(maxAnswer);
   return {
     describe([id]) {
       const record = services.get(id);
-      if (record !== undefined) return describedInstance(record, services);
+      if (record !== undefined) return describedInstance(record, services, checkReports(record));
       throw new RegistryError(
         'NOT_FOUND',
         `There is no instance with the id ${id}; it may have been unregistered.`,

@@ -139,7 +139,7 @@ export const STRUCTS = {
         optional: true,
         says: 'milliseconds until its lease ends; left out where it has none, or it has ended',
       },
-      checks: { type: 'CheckStruct[]', says: 'what is checked of it' },
+      checks: { type: 'CheckStruct[]', says: 'what is checked of it, and what that last came to' },
       voices: { type: 'VoicesStruct', says: 'who says what of it; `status` is the worst of these' },
       home: { type: 'string', says: 'the id of the server that checks and expires it' },
       revision: {
@@ -152,7 +152,28 @@ export const STRUCTS = {
     says: 'One check of an instance. Members may be added.',
     members: {
       kind: { type: 'string', says: 'which checker' },
-      spec: { type: 'struct', says: 'the check as it was registered' },
+      spec: {
+        type: 'struct',
+        says: "the check as it was registered; of one that the registry's configuration asks for, the kind",
+      },
+      status: {
+        type: 'int',
+        optional: true,
+        says: 'what the last one came to, see `get_status_codes`; left out, as the next four, before the first',
+      },
+      output: { type: 'string', optional: true, says: 'what it saw, in a line' },
+      latency: { type: 'double', optional: true, says: 'how long it took, in milliseconds' },
+      at: { type: 'dateTime.iso8601', optional: true, says: 'when it was' },
+      failures: {
+        type: 'int',
+        optional: true,
+        says: 'how many in a row, up to the last, did not find it running',
+      },
+      problem: {
+        type: 'string',
+        optional: true,
+        says: 'why it is not run, or last came to nothing, where the fault is with the check itself',
+      },
     },
   },
   VoicesStruct: {

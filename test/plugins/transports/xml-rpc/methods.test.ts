@@ -35,6 +35,25 @@ describe('describe', () => {
     });
   });
 
+  it('tells how its checks fare, also those that it did not ask for itself', async () => {
+    const verdict = { status: 'error', output: 'ECONNREFUSED', latencyMs: 0.25 } as const;
+    const reports = [
+      { kind: 'tcp', spec: { kind: 'tcp' }, verdict, at: Date.UTC(2026, 0, 1), failures: 7 },
+      { kind: 'http', spec: { kind: 'http', path: null }, problem: 'no such checker' },
+    ];
+    const { call } = await makeXmlRpcDoor({ checkReports: () => reports });
+    const id = (await call('register', 'echo', '10.0.0.1', 9000)) as number;
+    expect(await call('describe', id)).toMatchObject({
+      checks: [
+        {
+          ...{ kind: 'tcp', spec: { kind: 'tcp' }, status: -1, output: 'ECONNREFUSED', latency: 0.25 },
+          ...{ at: new Date('2026-01-01T00:00:00Z'), failures: 7 },
+        },
+        { kind: 'http', spec: { kind: 'http' }, problem: 'no such checker' },
+      ],
+    });
+  });
+
   it('says who has spoken against it, and that its lease has ended', async () => {
     const { call, services, clock } = await makeXmlRpcDoor();
     const id = (await call('register', 'echo', '10.0.0.1', 9000, 4, { instance: 'a', ttl: 1_000 })) as number;
