@@ -51,6 +51,7 @@ export {
   type StorePlugin,
   type Verdict,
 } from './plugin.js';
+export { askPs, type ProcessStart, readBootId, readProcessStart } from './process-start.js';
 export { createRegistry, type Registry, type RegistryOptions } from './registry.js';
 export { describeIssues, duration, parseArgument } from './schema.js';
 export {

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, RegistryError } from '../../../core/index.js';
+import { type Clock, RegistryError, readBootId, readProcessStart } from '../../../core/index.js';
 
 /** Who holds a data folder, as the file `lock` says it. */
 export interface Holder {
@@ -141,22 +140,19 @@ function isAlive(holder: Holder): boolean {
 }
 
 function bootId(): string | undefined {
-  return readSystemFile('/proc/sys/kernel/random/boot_id')?.trim();
+  return orNothing(readBootId);
 }
 
-/**
- * When a process started: field 22 of proc(5)'s stat. The name in field 2 may hold blanks and brackets, so fields are
- * counted from its end. A zombie, which its parent has not waited for yet, has ended and holds nothing.
- */
+/** When a process started. A zombie, which its parent has not waited for yet, has ended and holds nothing. */
 function startOf(pid: number): string | undefined {
-  const stat = readSystemFile(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields?.[0] === 'Z' ? undefined : fields?.[19];
+  const start = orNothing(() => readProcessStart(pid));
+  return start?.isZombie === false ? start.startTime : undefined;
 }
 
-function readSystemFile(path: string): string | undefined {
+/** No Linux, or one that does not show this: what is not known can't be compared. */
+function orNothing<T>(read: () => T): T | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return read();
   } catch {
     return undefined;
   }
