@@ -8,6 +8,8 @@ export interface CheckerFixture {
   readonly checker: Checker;
   /** Options as a check spec writes them; `{}` where nothing is needed. */
   readonly options: unknown;
+  /** Where it is the options that say what is probed, such as a pid, and not the target: those for this target. */
+  optionsOf?(target: CheckTarget): unknown;
   /** A target in good health; the same one at each call will do. */
   healthy(): Promise<CheckTarget>;
   /** A target that is certainly dead, such as a port on which nobody listens. */
@@ -36,9 +38,9 @@ export function describeChecker({
     test(name, async () => {
       const fixture = await create();
       try {
-        const options = fixture.checker.options.parse(fixture.options);
+        const optionsFor = parseOnce(fixture);
         await run(fixture, (target, signal = AbortSignal.timeout(PATIENCE_MS)) =>
-          fixture.checker.check({ target, options, signal }),
+          fixture.checker.check({ target, options: optionsFor(target), signal }),
         );
       } finally {
         await fixture.dispose();
@@ -114,6 +116,17 @@ export function describeChecker({
       `open before: ${before}, after: ${process.getActiveResourcesInfo().join(', ')}`,
     );
   });
+}
+
+/** The same parsed options at each check of one target, as a registry hands them. */
+function parseOnce({ checker, options, optionsOf }: CheckerFixture): (target: CheckTarget) => unknown {
+  const ofAll: unknown = checker.options.parse(options);
+  const ofTargets = new Map<CheckTarget, unknown>();
+  return (target) => {
+    if (optionsOf === undefined) return ofAll;
+    if (!ofTargets.has(target)) ofTargets.set(target, checker.options.parse(optionsOf(target)));
+    return ofTargets.get(target);
+  };
 }
 
 type Probe = (target: CheckTarget, signal?: AbortSignal) => Promise<Verdict>;
