@@ -6,6 +6,7 @@ export const builtins = {
   'xml-rpc': () => import('./transports/xml-rpc/index.js'),
   monitor: () => import('./monitor/index.js'),
   'tcp-checker': () => import('./checkers/tcp/index.js'),
+  'process-checker': () => import('./checkers/process/index.js'),
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
   file: () => import('./stores/file/index.js'),

@@ -4,7 +4,7 @@ import type { ConfigInput } from '../../../core/config.js';
 import { createRegistry, silentLogger } from '../../../core/index.js';
 import { builtins } from '../../../plugins/index.js';
 
-describe.each(['monitor', 'checkers/tcp'])('the README of %s', (folder) => {
+describe.each(['monitor', 'checkers/tcp', 'checkers/process'])('the README of %s', (folder) => {
   test('has only configurations that boot as they stand', async () => {
     const text = await readFile(new URL(`../../../plugins/${folder}/README.md`, import.meta.url), 'utf8');
     const blocks = [...text.matchAll(/^```js\n(.*?)^```/gms)].map(([, block = '']) => block);
