@@ -28,6 +28,7 @@ export { KeptByRevision } from './kept-by-revision.js';
 export { KeyMap } from './key-map.js';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { MemoryStore } from './memory-store.js';
+export { compileSmallPattern } from './microdb/pattern.js';
 export { nearest } from './nearest.js';
 export { openFilesReserved } from './open-files.js';
 export {
