@@ -7,6 +7,7 @@ export const builtins = {
   monitor: () => import('./monitor/index.js'),
   'tcp-checker': () => import('./checkers/tcp/index.js'),
   'process-checker': () => import('./checkers/process/index.js'),
+  'http-checker': () => import('./checkers/http/index.js'),
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
   file: () => import('./stores/file/index.js'),

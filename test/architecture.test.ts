@@ -89,6 +89,8 @@ describe('the rules themselves', () => {
     ['core/registry.ts', 'pino-pretty', false],
     ['core/logger.ts', 'pino', true],
     ['core/http-door.ts', 'xmlrpc', false],
+    ['core/http-door.ts', 'undici', false],
+    ['plugins/checkers/http/request.ts', 'undici', true],
     ['plugins/transports/xml-rpc/client/links.ts', 'xmlrpc', false],
     ['plugins/transports/xml-rpc/client/links.ts', '../../../../core/errors.js', true],
     ['plugins/transports/xml-rpc/client/links.ts', '../../../../core/registry.js', false],

@@ -17,6 +17,7 @@ const HOMES: { readonly [name: string]: readonly string[] } = {
   pino: ['core/logger.ts'],
   re2js: ['core/microdb/pattern.ts'],
   'pino-pretty': ['core/logger.ts'],
+  undici: ['plugins/checkers/http/request.ts'],
   // A devDependency: tests hold our codec against it (docs/adr/0005).
   xmlrpc: ['test/'],
 };
