@@ -37,7 +37,11 @@ async function benchCount(count: number): Promise<BenchRow[]> {
   const ours: Spent[] = [];
   const theirs: Spent[] = [];
   try {
-    const [port = 0, barePort = 0] = (await tell(listeners, { port: 0, count: 2, intervalMs: 0 })) as number[];
+    const [port = 0, barePort = 0] = (await tell(listeners, {
+      port: 0,
+      count: 2,
+      intervalMs: 0,
+    })) as number[];
     await tell(registry, { port, count, intervalMs: INTERVAL_MS });
     await tell(bare, { port: barePort, count, intervalMs: INTERVAL_MS });
     await wait(WARM_UP_MS);
