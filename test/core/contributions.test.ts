@@ -116,4 +116,40 @@ describe('a check', () => {
     for (const end of ends) await expect(end).rejects.toThrow('unregistered');
     expect(ignored.clock.timers + eager.clock.timers).toBe(0);
   });
+
+  it('whose time ran out while this process stood still is given it once more, for its answer may be there', async () => {
+    let answer: (verdict: Verdict) => void = () => {};
+    const { clock, contributions } = setUp(() => new Promise((resolve) => (answer = resolve)));
+    const checking = contributions.check('http', target, { timeoutMs: 100 });
+    await clock.advanceAsync(50);
+    clock.stall(60_000);
+    await clock.advanceAsync(10);
+    answer(fine);
+    expect(await checking).toBe(fine);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('that stays silent is an error also after such a pause, soon', async () => {
+    const { clock, contributions } = setUp(() => new Promise(() => {}));
+    const checking = contributions.check('http', target, { timeoutMs: 100 });
+    clock.stall(60_000);
+    await clock.advanceAsync(100);
+    expect(await checking).toMatchObject({ status: 'error', output: 'no answer within 100 ms' });
+  });
+
+  it('that is prepared is parsed once, and ends with its checker', async () => {
+    const seen: unknown[] = [];
+    const { contributions } = setUp(async ({ options }) => {
+      seen.push(options);
+      return fine;
+    });
+    const check = contributions.prepareCheck('http', { path: '/up' });
+    await check(target, { timeoutMs: 100 });
+    await check(target, { timeoutMs: 100 });
+    expect(seen).toEqual([{ path: '/up' }, { path: '/up' }]);
+    expect(seen[0]).toBe(seen[1]);
+    expect(() => contributions.prepareCheck('http', { pth: 1 })).toThrow(/Did you mean "path"/);
+    contributions.remove('http-checker');
+    await expect(check(target, { timeoutMs: 100 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
 });

@@ -183,6 +183,42 @@ describe('a lease', () => {
     expect(statuses()).toEqual(['running', 'error']);
   });
 
+  it.each([
+    ['before it is due', 1_000],
+    ['across its end', 4_000],
+  ])('is extended by the time for which this process stood still, %s', async (_, beforeMs) => {
+    const { clock, status, services } = await leased();
+    clock.advance(beforeMs);
+    clock.stall(600_000);
+    clock.advance(4_800 - beforeMs);
+    expect(status()).toBe('running');
+    expect(services.leaseLeftMs(services.instance('echo', 'a')!)).toBeGreaterThan(0);
+    clock.advance(300);
+    expect(status()).toBe('error');
+  });
+
+  it('is not extended by what is no more than a busy moment', async () => {
+    const { clock, status } = await leased();
+    for (let moment = 0; moment < 30; moment += 1) {
+      clock.stall(50);
+      clock.advance(100);
+    }
+    clock.advance(600);
+    expect(status()).toBe('error');
+  });
+
+  it('leaves others their turn in between, where very many end together', async () => {
+    const { services, clock } = await makeServiceDB();
+    for (let at = 0; at < 3_000; at += 1) {
+      await services.register({ name: `s${at}`, instance: 'a', host: 'h', port: 1, ttlMs: 5_000 });
+    }
+    const seen: number[] = [];
+    clock.setTimer(5_000, () => seen.push(services.count({ status: 'error' })));
+    clock.advance(5_000);
+    expect(seen[0]).toBeLessThan(1_000);
+    expect(services.count({ status: 'error' })).toBe(3_000);
+  });
+
   it('of an instance that another server has taken over is no more of our business', async () => {
     const store = new ScriptedStore();
     const { services, clock, catalogue } = await makeServiceDB({ store });
