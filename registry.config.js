@@ -5,9 +5,11 @@ export default {
   plugins: [
     // The door: any XML-RPC client registers and looks up here. It listens on this machine only.
     ['xml-rpc', { port: 8800 }],
-    // An instance is `error` after 3 failed checks, 10 seconds apart, and back after one that passes.
+    // An instance is `error` after 3 failed checks in a row, and back after one that passes. docs/checks.md says how
+    // to ask for others than a TCP connect.
     ['monitor', { interval: '10s', failures: 3 }],
     'tcp-checker',
+    'http-checker',
     // What is to run. This one is an example; take it out when you have services of your own.
     [
       'supervisor',

@@ -40,7 +40,7 @@ const configSchema = z.strictObject({
   plugins: z
     .array(z.custom<PluginEntry>((value) => !value || isEntry(value), { error: ENTRY }))
     .max(1_000)
-    .default(['xml-rpc', 'monitor', 'tcp-checker']),
+    .default(['xml-rpc', 'monitor', 'tcp-checker', 'http-checker']),
   log: z
     .strictObject({
       level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

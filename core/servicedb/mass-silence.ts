@@ -21,9 +21,9 @@ export class MassSilence {
   readonly #countInstances: () => number;
   readonly #onTurn: (silence: Silence) => void;
   /** Who fell silent, and when; the oldest first, since a key that falls silent again is put at the end. */
-  readonly #fell = new Map<string, number>();
-  /** Who was silent in the mass silence that is on, and is still. */
-  #members: Set<string> | undefined;
+  #fell = new Map<string, number>();
+  /** Who was silent in the mass silence that is on, and is still; since when does not matter any more. */
+  #members: Map<string, number> | undefined;
   #began = 0;
   #timer: Timer | undefined;
 
@@ -53,7 +53,7 @@ export class MassSilence {
   fell(key: string): void {
     const now = this.#clock.monotonic();
     if (this.#members !== undefined) {
-      this.#members.add(key);
+      this.#members.set(key, now);
       this.#began = Math.max(this.#began, this.#members.size);
       return;
     }
@@ -62,8 +62,9 @@ export class MassSilence {
     this.#dropOld(now);
     const total = this.#countInstances();
     if (this.#fell.size < this.#options.least || this.#fell.size <= total * this.#options.share) return;
-    this.#members = new Set(this.#fell.keys());
-    this.#fell.clear();
+    // Taken over and not copied: it may be a million.
+    this.#members = this.#fell;
+    this.#fell = new Map();
     this.#began = this.#members.size;
     this.#timer = this.#clock.setTimer(this.#options.maxMs, () => this.#end());
     this.#onTurn({ isOn: true, silent: this.#members.size, total });

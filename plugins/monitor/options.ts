@@ -44,27 +44,22 @@ const checks = z.union([z.literal(false), someCheck, z.array(someCheck).max(16)]
   error: "expected a check, such as { kind: 'tcp' }, a list of checks, or false",
 });
 
-export const monitorOptions = z
-  .strictObject({
-    interval: duration({ min: 100, max: DAY_MS }).prefault('10s'),
-    timeout: timeout.optional(),
-    retry: retry.optional(),
-    maxInterval: maxInterval.prefault('1m'),
-    failures: rowLength.default(3),
-    successes: rowLength.default(1),
-    check: checks.default({ kind: 'tcp' }),
-    services: z.record(z.string().min(1).max(256), checks).default({}),
-    flaps: z.int().min(0).max(100).default(3),
-    flapWindow: duration({ min: 1_000, max: DAY_MS }).prefault('5m'),
-    inFlight: z.int().min(1).max(10_000).default(2_048),
-    perHost: z.int().min(1).max(10_000).default(256),
-    rate: z.int().min(1).max(100_000).default(2_000),
-    allowCommands: z.boolean().default(false),
-  })
-  .refine(({ interval, timeout = 0 }) => timeout <= interval, {
-    path: ['timeout'],
-    error: 'expected at most the interval, since a check never overlaps the next one',
-  });
+export const monitorOptions = z.strictObject({
+  interval: duration({ min: 100, max: DAY_MS }).prefault('10s'),
+  timeout: timeout.optional(),
+  retry: retry.optional(),
+  maxInterval: maxInterval.prefault('1m'),
+  failures: rowLength.default(3),
+  successes: rowLength.default(1),
+  check: checks.default({ kind: 'tcp' }),
+  services: z.record(z.string().min(1).max(256), checks).default({}),
+  flaps: z.int().min(0).max(100).default(3),
+  flapWindow: duration({ min: 1_000, max: DAY_MS }).prefault('5m'),
+  inFlight: z.int().min(1).max(10_000).default(2_048),
+  perHost: z.int().min(1).max(10_000).default(256),
+  rate: z.int().min(1).max(100_000).default(2_000),
+  allowCommands: z.boolean().default(false),
+});
 
 export type MonitorOptions = z.output<typeof monitorOptions>;
 /** What is checked of some services: several checks, one, or none. */

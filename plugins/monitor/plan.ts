@@ -41,12 +41,6 @@ export function planCheck(spec: CheckSpec, from: keyof typeof checkSchemas, cont
   const check = context.prepareCheck(kind, options);
   if (from === 'registration') refuseCommands(kind, context);
   const intervalMs = interval ?? defaults.interval;
-  if (timeout !== undefined && timeout > intervalMs) {
-    throw new RegistryError(
-      'INVALID_ARGUMENT',
-      `"timeout": expected at most the interval of ${intervalMs} ms, not ${timeout} ms, since a check never overlaps the next one`,
-    );
-  }
   return {
     kind,
     spec: from === 'config' ? { kind } : spec,

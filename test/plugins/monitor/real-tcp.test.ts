@@ -28,7 +28,7 @@ test('a real port that dies is found out by real connects, and found again when 
   const registry = await createRegistry({
     config: {
       store: 'memory',
-      plugins: [[monitor, { interval: '200ms', timeout: '200ms' }], tcpChecker, listener],
+      plugins: [[monitor, { interval: '100ms', timeout: '1s' }], tcpChecker, listener],
     },
     logger: silentLogger,
   });
