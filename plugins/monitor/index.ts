@@ -18,6 +18,8 @@ import { type Problem, Watch, type WatchContext, type WatchPlan } from './watch.
 /** After a restart the first checks are spread over this long, or over their interval where that is shorter. */
 const RESTART_SPREAD_MS = 10_000;
 
+const NO_PROBLEMS: readonly Problem[] = [];
+
 /** Knows when to probe each instance of this server, and how many verdicts change what it is taken for. */
 export default definePlugin({
   name: 'monitor',
@@ -32,7 +34,7 @@ export default definePlugin({
       warnings.once(
         'behind',
         { waiting, lateMs },
-        `Checks are behind: ${waiting} wait for others to end, this one for ${Math.round(lateMs / 1_000)} s. Check less often, or raise the monitor's inFlight (${limits.inFlight}), perHost (${perHost}) or rate (${rate}).`,
+        `Checks are behind: ${waiting} wait for their turn, this one for ${Math.round(lateMs / 1_000)} s. Check less often, or raise the monitor's inFlight (${limits.inFlight}), perHost (${perHost}) or rate (${rate}).`,
       ),
     );
     const context: WatchContext = {
@@ -51,7 +53,7 @@ export default definePlugin({
     let servicePlans: ServicePlans | undefined;
 
     const planFor = ({ name, checks }: ServiceRecord): WatchPlan => {
-      if (checks.length === 0) return { plans: servicePlans?.of(name) ?? [], problems: [] };
+      if (checks.length === 0) return { plans: servicePlans?.of(name) ?? [], problems: NO_PROBLEMS };
       const plans: Plan[] = [];
       const problems: Problem[] = [];
       for (const spec of checks) {

@@ -5,7 +5,6 @@ import { Gate, type GateLimits, type Visitor } from './gate.js';
 export interface Round {
   readonly kind: string;
   readonly host: string;
-  readonly firstAt: number;
   /** Later than this after it was due, it is behind. */
   readonly intervalMs: number;
   /** Runs it once and answers when to run it next. The signal aborts when it is cancelled. Never rejects. */
@@ -42,6 +41,8 @@ export class Schedule {
   readonly #clock: Clock;
   readonly #heap = new DueHeap<Slot>();
   readonly #onBehind: (backlog: Backlog) => void;
+  /** Made anew for each run, they would be the dearest part of a check. No more than were ever under way at once. */
+  readonly #controllers: AbortController[] = [];
   #timed = 0;
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -64,15 +65,10 @@ export class Schedule {
     return this.#heap.size;
   }
 
-  add(round: Round): Scheduled {
-    const entry = new Entry(round, {
-      clock: this.#clock,
-      gate: this.gate,
-      onBehind: this.#onBehind,
-      queue: (at) => this.#queue(entry, at),
-      unqueue: (slot) => this.#unqueue(slot),
-    });
-    entry.wait(round.firstAt);
+  /** Runs a round at `firstAt` for the first time. */
+  add(round: Round, firstAt: number): Scheduled {
+    const entry = new Entry(round, this);
+    entry.wait(firstAt);
     return entry;
   }
 
@@ -82,7 +78,8 @@ export class Schedule {
     this.#heap.clear();
   }
 
-  #queue(entry: Entry, at: number): Slot {
+  /** @internal For entries: gives one a place among those that wait for their time. */
+  queue(entry: Entry, at: number): Slot {
     const slot = { queuedAt: at, entry };
     this.#heap.push(slot);
     this.#timed += 1;
@@ -90,11 +87,28 @@ export class Schedule {
     return slot;
   }
 
-  #unqueue(slot: Slot): void {
+  /** @internal For entries. */
+  unqueue(slot: Slot): void {
     slot.entry = undefined;
     this.#timed -= 1;
     if (this.#heap.size < TIDY_FROM || this.#heap.size < this.#timed * 2) return;
     this.#heap.retain((one) => one.entry !== undefined);
+  }
+
+  /** @internal For entries: one that was let in `lateMs` after its time begins. */
+  begin(round: Round, lateMs: number): AbortController {
+    if (lateMs > round.intervalMs) this.#onBehind({ waiting: this.gate.waiting, lateMs });
+    return this.#controllers.pop() ?? new AbortController();
+  }
+
+  /** @internal For entries: one has ended. */
+  end(controller: AbortController): void {
+    if (!controller.signal.aborted) this.#controllers.push(controller);
+  }
+
+  /** @internal For entries. */
+  now(): number {
+    return this.#clock.monotonic();
   }
 
   #arm(): void {
@@ -121,29 +135,20 @@ export class Schedule {
   }
 }
 
-/** What an entry stands in. */
-interface Around {
-  readonly clock: Clock;
-  readonly gate: Gate;
-  readonly onBehind: (backlog: Backlog) => void;
-  queue(at: number): Slot;
-  unqueue(slot: Slot): void;
-}
-
 /** One round: it waits for its time, or at the gate, or it runs. */
 class Entry implements Visitor, Scheduled {
   readonly #round: Round;
-  readonly #around: Around;
+  readonly #schedule: Schedule;
   #slot: Slot | undefined;
   #takeBack: (() => void) | undefined;
-  /** One for all runs: made for each, it would be the dearest part of a check. */
-  readonly #controller = new AbortController();
-  #isUnderWay = false;
+  /** There while it runs. */
+  #controller: AbortController | undefined;
+  #isCancelled = false;
   #askedAt = 0;
 
-  constructor(round: Round, around: Around) {
+  constructor(round: Round, schedule: Schedule) {
     this.#round = round;
-    this.#around = around;
+    this.#schedule = schedule;
   }
 
   get kind(): string {
@@ -155,43 +160,43 @@ class Entry implements Visitor, Scheduled {
   }
 
   wait(at: number): void {
-    this.#slot = this.#around.queue(at);
+    this.#slot = this.#schedule.queue(this, at);
   }
 
   hasten(at: number): void {
     if (this.#slot === undefined || this.#slot.queuedAt <= at) return;
-    this.#around.unqueue(this.#slot);
+    this.#schedule.unqueue(this.#slot);
     this.wait(at);
   }
 
   cancel(): void {
-    if (this.#slot !== undefined) this.#around.unqueue(this.#slot);
+    this.#isCancelled = true;
+    if (this.#slot !== undefined) this.#schedule.unqueue(this.#slot);
     this.#slot = undefined;
     this.#takeBack?.();
-    this.#controller.abort();
+    this.#controller?.abort();
   }
 
   /** Its time has come. */
   ask(now: number): void {
     this.#slot = undefined;
     this.#askedAt = now;
-    const takeBack = this.#around.gate.ask(this);
+    const takeBack = this.#schedule.gate.ask(this);
     // Let in at once, there is nothing to take back.
-    if (!this.#isUnderWay) this.#takeBack = takeBack;
+    if (this.#controller === undefined) this.#takeBack = takeBack;
   }
 
   /** The gate lets it in. */
   enter(): void {
-    const { clock, gate, onBehind } = this.#around;
+    const schedule = this.#schedule;
     this.#takeBack = undefined;
-    const lateMs = clock.monotonic() - this.#askedAt;
-    if (lateMs > this.#round.intervalMs) onBehind({ waiting: gate.waiting, lateMs });
-    const { signal } = this.#controller;
-    this.#isUnderWay = true;
-    this.#round.run(signal).then((nextAt) => {
-      this.#isUnderWay = false;
-      if (!signal.aborted) this.wait(nextAt);
-      gate.leave(this);
+    const controller = schedule.begin(this.#round, schedule.now() - this.#askedAt);
+    this.#controller = controller;
+    this.#round.run(controller.signal).then((nextAt) => {
+      this.#controller = undefined;
+      schedule.end(controller);
+      if (!this.#isCancelled) this.wait(nextAt);
+      schedule.gate.leave(this);
     });
   }
 }

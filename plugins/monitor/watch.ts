@@ -1,9 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CheckReport, CheckSpec, Opinion, PluginApi, ServiceRecord, Verdict } from '../../core/index.js';
+import type {
+  CheckReport,
+  CheckSpec,
+  CheckTarget,
+  Opinion,
+  PluginApi,
+  ServiceRecord,
+  Verdict,
+} from '../../core/index.js';
 import { Flapping, type FlapRule, levelOf } from './flapping.js';
 import type { Plan } from './plan.js';
 import type { Schedule } from './schedule.js';
-import { WatchedCheck } from './watched-check.js';
+import { type CheckOwner, WatchedCheck } from './watched-check.js';
 
 /** A check that was asked for and can't be run, and why. */
 export interface Problem {
@@ -30,11 +38,12 @@ export interface WatchContext {
  * One instance under watch: has its checks run, and speaks up in ServiceDB when what they make believed of the instance
  * changes. It begins with what was last known, so nothing is dead because it was not yet checked.
  */
-export class Watch {
+export class Watch implements CheckOwner {
   readonly #context: WatchContext;
   readonly #checks: readonly WatchedCheck[];
   readonly #problems: readonly Problem[];
-  readonly #flapping: Flapping;
+  /** There from the first time on that it was not `running`. */
+  #flapping: Flapping | undefined;
   #record: ServiceRecord;
   /** What ServiceDB was last told. */
   #opinion: Opinion | undefined;
@@ -48,17 +57,16 @@ export class Watch {
     this.#opinion = record.voices?.check;
     const level = levelOf(this.#opinion);
     this.#lastReason = this.#opinion?.reason ?? '';
-    this.#flapping = new Flapping(context.flapRule, level);
+    if (level !== 'running') this.#flapping = new Flapping(context.flapRule, level);
     const { schedule } = context;
     const { clock } = context.api;
-    this.#checks = plans.map(
-      (plan) =>
-        new WatchedCheck(plan, { level, reason: this.#lastReason }, schedule, clock, {
-          target: () => ({ host: this.#record.host, port: this.#record.port, record: this.#record }),
-          heard: (check, verdict) => this.#hear(check, verdict),
-          failed: (check) => this.#noVerdict(check),
-        }),
-    );
+    const known = { level, reason: this.#lastReason };
+    this.#checks = plans.map((plan) => new WatchedCheck(plan, known, schedule, clock, this));
+  }
+
+  get target(): CheckTarget {
+    const { host, port } = this.#record;
+    return { host, port, record: this.#record };
   }
 
   /** Begins: with the first checks at once, or within `spreadMs`. */
@@ -99,7 +107,8 @@ export class Watch {
     return [...this.#checks.map((check) => check.report()), ...problems];
   }
 
-  #hear(check: WatchedCheck, verdict: Verdict): void {
+  /** @internal For the checks. */
+  heard(check: WatchedCheck, verdict: Verdict): void {
     const { kind } = check.plan;
     const record = this.#record;
     const { fire } = this.#context.api;
@@ -112,13 +121,19 @@ export class Watch {
 
   #judge(): void {
     const believed = this.#worst();
-    if (believed !== undefined) this.#lastReason = believed.reason;
+    if (believed !== undefined) {
+      this.#lastReason = believed.reason;
+      this.#flapping ??= new Flapping(this.#context.flapRule, 'running');
+    }
+    // Nothing was ever wrong with most of them.
+    if (this.#flapping === undefined) return;
     const isLasting = this.#checks.some((check) => check.isLasting);
     const now = this.#context.api.clock.monotonic();
     this.#tell(this.#flapping.judge(believed, now, isLasting, this.#lastReason));
   }
 
-  #noVerdict(check: WatchedCheck): void {
+  /** @internal For the checks. */
+  failed(check: WatchedCheck): void {
     const fields = { ...fieldsOf(this.#record), kind: check.plan.kind };
     const { service, instance, kind } = fields;
     this.#context.warn(

@@ -1,12 +1,12 @@
 import { type CheckReport, type CheckTarget, type Clock, messageOf, type Verdict } from '../../core/index.js';
 import { Cadence } from './cadence.js';
 import type { Plan } from './plan.js';
-import type { Schedule, Scheduled } from './schedule.js';
+import type { Round, Schedule, Scheduled } from './schedule.js';
 import { type Belief, believe, count } from './thresholds.js';
 
 /** Whose check it is. */
 export interface CheckOwner {
-  target(): CheckTarget;
+  readonly target: CheckTarget;
   /** It came to a verdict. Whether that counts is the owner's to say, by `count`. */
   heard(check: WatchedCheck, verdict: Verdict): void;
   /** It came to none, for another reason than before. */
@@ -19,7 +19,7 @@ const OUTPUT_LENGTH = 256;
 const LASTING = 2;
 
 /** One check of one instance: runs when it is due, keeps its last verdict and what the verdicts make believed. */
-export class WatchedCheck {
+export class WatchedCheck implements Round {
   readonly plan: Plan;
   readonly #schedule: Schedule;
   readonly #clock: Clock;
@@ -27,6 +27,7 @@ export class WatchedCheck {
   #belief: Belief;
   #last: { readonly verdict: Verdict; readonly at: number } | undefined;
   #problem: string | undefined;
+  #cadence: Cadence | undefined;
   #scheduled: Scheduled | undefined;
   #startedAt = Number.NEGATIVE_INFINITY;
   /** Since when it has been believed dead, on the monotonic clock. */
@@ -47,6 +48,18 @@ export class WatchedCheck {
     this.#belief = believe(level, reason);
   }
 
+  get kind(): string {
+    return this.plan.kind;
+  }
+
+  get host(): string {
+    return this.#owner.target.host;
+  }
+
+  get intervalMs(): number {
+    return this.plan.pace.intervalMs;
+  }
+
   get belief(): Belief {
     return this.#belief;
   }
@@ -64,22 +77,12 @@ export class WatchedCheck {
 
   /** Begins: at once, or at its point of the interval where that comes within `spreadMs`. */
   start(spreadMs: number): void {
-    const { kind, pace } = this.plan;
     const now = this.#clock.monotonic();
     const chance = this.#clock.random();
-    const cadence = new Cadence(pace, now, chance);
+    this.#cadence = new Cadence(this.plan.pace, now, chance);
     if (this.#belief.level === 'error') this.#deadSince = now;
-    this.#scheduled = this.#schedule.add({
-      kind,
-      host: this.#owner.target().host,
-      firstAt: Math.min(cadence.pointAt, now + chance * spreadMs),
-      intervalMs: pace.intervalMs,
-      run: async (signal) => {
-        this.#startedAt = this.#clock.monotonic();
-        await this.#run(signal);
-        return cadence.next(this.#startedAt, this.#clock.monotonic(), this.#belief, this.#deadSince);
-      },
-    });
+    const firstAt = Math.min(this.#cadence.pointAt, now + chance * spreadMs);
+    this.#scheduled = this.#schedule.add(this, firstAt);
   }
 
   end(): void {
@@ -112,11 +115,19 @@ export class WatchedCheck {
     };
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
+  /** @internal For the schedule. */
+  async run(signal: AbortSignal): Promise<number> {
+    this.#startedAt = this.#clock.monotonic();
+    await this.#look(signal);
+    const now = this.#clock.monotonic();
+    return this.#cadence?.next(this.#startedAt, now, this.#belief, this.#deadSince) ?? now;
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
     const { check, timeoutMs } = this.plan;
     let verdict: Verdict;
     try {
-      verdict = tidy(await check(this.#owner.target(), { timeoutMs, signal }));
+      verdict = tidy(await check(this.#owner.target, { timeoutMs, signal }));
     } catch (error) {
       if (!signal.aborted) this.#noVerdict(messageOf(error));
       return;

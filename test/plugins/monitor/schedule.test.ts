@@ -53,7 +53,7 @@ function make(limits: Partial<typeof LIMITS> = {}) {
 test('a check runs when it is due, and again when it said so', async () => {
   const { clock, schedule } = make();
   const round = new Round(clock, 3_000);
-  schedule.add(round);
+  schedule.add(round, round.firstAt);
   await clock.advanceAsync(40_000);
   expect(round.startedAt).toEqual([3_000, 13_000, 23_000, 33_000]);
   expect(clock.timers).toBe(1);
@@ -63,7 +63,7 @@ test('a check that is slow never overlaps itself', async () => {
   const { clock, schedule } = make();
   const round = new Round(clock);
   round.isHeld = true;
-  schedule.add(round);
+  schedule.add(round, round.firstAt);
   await clock.advanceAsync(3 * INTERVAL_MS);
   expect(round.startedAt).toEqual([0]);
   round.finish();
@@ -75,7 +75,7 @@ test('a check that is slow never overlaps itself', async () => {
 test('a check that is hastened runs sooner, once, and one that runs just now is left alone', async () => {
   const { clock, schedule } = make();
   const round = new Round(clock);
-  const scheduled = schedule.add(round);
+  const scheduled = schedule.add(round, round.firstAt);
   await clock.advanceAsync(1_000);
   scheduled.hasten(2_000);
   scheduled.hasten(5_000);
@@ -92,7 +92,7 @@ test('a cancelled check runs no more: not on time, not from the queue, and not t
   const { clock, schedule } = make({ inFlight: 1 });
   const [running, queued, timed] = [new Round(clock), new Round(clock), new Round(clock, 5_000)];
   running.isHeld = true;
-  const scheduled = [running, queued, timed].map((round) => schedule.add(round));
+  const scheduled = [running, queued, timed].map((round) => schedule.add(round, round.firstAt));
   await clock.advanceAsync(1_000);
   expect([schedule.gate.underWay, schedule.gate.waiting]).toEqual([1, 1]);
   for (const each of scheduled) each.cancel();
@@ -106,8 +106,8 @@ test('a check that had to wait for longer than its interval is told of', async (
   const { clock, schedule, behind } = make({ inFlight: 1 });
   const [slow, late] = [new Round(clock), new Round(clock)];
   slow.isHeld = true;
-  schedule.add(slow);
-  schedule.add(late);
+  schedule.add(slow, slow.firstAt);
+  schedule.add(late, late.firstAt);
   await clock.advanceAsync(INTERVAL_MS);
   slow.finish();
   await clock.advanceAsync(0);
@@ -121,7 +121,9 @@ test('a check that had to wait for longer than its interval is told of', async (
 test('thousands that are added, hastened and cancelled leave nothing behind', async () => {
   const { clock, schedule } = make();
   for (let wave = 0; wave < 50; wave++) {
-    const scheduled = Array.from({ length: 100 }, () => schedule.add(new Round(clock, 3_600_000)));
+    const scheduled = Array.from({ length: 100 }, () =>
+      schedule.add(new Round(clock), clock.monotonic() + 3_600_000),
+    );
     for (const each of scheduled) each.hasten(clock.monotonic() + 1_800_000);
     for (const each of scheduled) each.cancel();
   }
