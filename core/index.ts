@@ -73,6 +73,7 @@ export {
   serviceName,
 } from './servicedb/request.js';
 export type { Changes, Lookup, ServiceDB, Stretch } from './servicedb/servicedb.js';
+export { shown } from './shown.js';
 export {
   type By,
   type Change,

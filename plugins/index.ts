@@ -8,6 +8,7 @@ export const builtins = {
   'tcp-checker': () => import('./checkers/tcp/index.js'),
   'process-checker': () => import('./checkers/process/index.js'),
   'http-checker': () => import('./checkers/http/index.js'),
+  'dns-checker': () => import('./checkers/dns/index.js'),
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
   file: () => import('./stores/file/index.js'),

@@ -1,7 +1,6 @@
-import type { Checker, Clock, Verdict } from '../../../core/index.js';
+import { type Checker, type Clock, shown, type Verdict } from '../../../core/index.js';
 import { checkOptions, type HttpCheck } from './check-options.js';
 import { request } from './request.js';
-import { shown } from './shown.js';
 import { isAmong } from './statuses.js';
 import { Trust } from './trust.js';
 import { whatFailed } from './what-failed.js';

@@ -1,4 +1,4 @@
-import { shown } from './shown.js';
+import { shown } from '../../../core/index.js';
 
 /** Why there is no answer. @see request */
 export class NoAnswer extends Error {}
