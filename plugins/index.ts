@@ -9,6 +9,7 @@ export const builtins = {
   'process-checker': () => import('./checkers/process/index.js'),
   'http-checker': () => import('./checkers/http/index.js'),
   'dns-checker': () => import('./checkers/dns/index.js'),
+  'xml-rpc-checker': () => import('./checkers/xml-rpc/index.js'),
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
   file: () => import('./stores/file/index.js'),
