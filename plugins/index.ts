@@ -10,6 +10,7 @@ export const builtins = {
   'http-checker': () => import('./checkers/http/index.js'),
   'dns-checker': () => import('./checkers/dns/index.js'),
   'xml-rpc-checker': () => import('./checkers/xml-rpc/index.js'),
+  'script-checker': () => import('./checkers/script/index.js'),
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
   file: () => import('./stores/file/index.js'),
