@@ -84,7 +84,7 @@ async function benchDead(): Promise<BenchRow> {
   const spans: number[] = [];
   try {
     // Nobody listens on port 1.
-    const monitor = { maxInterval: '6s' };
+    const monitor = { timeout: INTERVAL_MS / 50, maxInterval: INTERVAL_MS * 0.6 };
     await tell(registry, { port: 1, count: 1_000, intervalMs: INTERVAL_MS / 10, monitor });
     await wait(65_000);
     for (let round = 0; round < ROUNDS; round++) {
