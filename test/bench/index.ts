@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   recovery: async () => (await import('./recovery.js')).benchRecovery(),
   durable: async () => ({ rows: await (await import('./durable.js')).benchDurable() }),
   checks: async () => ({ rows: await (await import('./checks.js')).benchChecks() }),
+  'crash-visible': async () => ({ rows: await (await import('./crash-visible.js')).benchCrashVisible() }),
   expiry: async () => ({ rows: await (await import('./expiry.js')).benchExpiry() }),
   'xml-rpc-codec': async () => ({ rows: await (await import('./xml-rpc-codec.js')).benchXmlRpcCodec() }),
   waiters: async () => ({ rows: await (await import('./waiters.js')).benchWaiters() }),
