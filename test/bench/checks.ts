@@ -49,8 +49,8 @@ async function benchCount(count: number): Promise<BenchRow[]> {
       const before = await Promise.all([listeners, registry, bare].map(measure));
       await wait(WINDOW_MS);
       const after = await Promise.all([listeners, registry, bare].map(measure));
-      ours.push(spent(before[1]!, after[1]!, connections(before[0]!, after[0]!, port)));
-      theirs.push(spent(before[2]!, after[2]!, connections(before[0]!, after[0]!, barePort)));
+      ours.push(spent(before[1]!, after[1]!, connections(before[0]!, after[0]!, port, count)));
+      theirs.push(spent(before[2]!, after[2]!, connections(before[0]!, after[0]!, barePort, count)));
     }
   } finally {
     await end([registry, bare, listeners]);
@@ -129,9 +129,12 @@ function spent(before: Measured, after: Measured, connected: number): Spent {
   return { share: cpu / 1000 / (after.at - before.at), each: cpu / connected };
 }
 
-/** How many connections a port accepted; throws where that is far from what was asked for. */
-function connections(before: Measured, after: Measured, port: number): number {
-  return (after.accepted[port] ?? 0) - (before.accepted[port] ?? 0);
+/** How many connections a port accepted; throws where that is not what was asked for. */
+function connections(before: Measured, after: Measured, port: number, count: number): number {
+  const accepted = (after.accepted[port] ?? 0) - (before.accepted[port] ?? 0);
+  const wanted = (count * (after.at - before.at)) / INTERVAL_MS;
+  if (Math.abs(accepted / wanted - 1) < 0.05) return accepted;
+  throw new Error(`expected some ${Math.round(wanted)} connections, not ${accepted}`);
 }
 
 function begin(kind: 'listeners' | 'registry' | 'bare'): ChildProcess {
