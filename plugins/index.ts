@@ -11,6 +11,7 @@ export const builtins = {
   'dns-checker': () => import('./checkers/dns/index.js'),
   'xml-rpc-checker': () => import('./checkers/xml-rpc/index.js'),
   'script-checker': () => import('./checkers/script/index.js'),
+  'grpc-checker': () => import('./checkers/grpc/index.js'),
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
   file: () => import('./stores/file/index.js'),

@@ -16,6 +16,7 @@ const HOMES: { readonly [name: string]: readonly string[] } = {
   cosmiconfig: ['core/config.ts'],
   pino: ['core/logger.ts'],
   re2js: ['core/microdb/pattern.ts'],
+  '@grpc/grpc-js': ['plugins/checkers/grpc/'],
   'pino-pretty': ['core/logger.ts'],
   undici: ['plugins/checkers/http/request.ts'],
   // A devDependency: tests hold our codec against it (docs/adr/0005).
