@@ -32,7 +32,7 @@ export function procProcesses(clock: Clock): Processes {
   const ownStartAt = clock.now() - process.uptime() * 1_000;
   return {
     hasTicks: true,
-    look: (pid) => readProcessStart(pid) ?? assertGone(pid),
+    look: (pid) => readOrHidden(pid) ?? assertGone(pid),
     describe(startTime) {
       const startedAt = ownStartAt + (Number(startTime) - ownTicks) * TICK_MS;
       return `${new Date(startedAt).toISOString().slice(0, 19)}Z`;
@@ -40,16 +40,30 @@ export function procProcesses(clock: Clock): Processes {
   };
 }
 
-/** A /proc that is mounted to hide other users' processes (hidepid=2) shows them as not there. */
+/** A /proc may be mounted to hide other users' processes: with hidepid=1 they can't be read. */
+function readOrHidden(pid: number): ProcessStart | undefined {
+  try {
+    return readProcessStart(pid);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === 'EPERM' || code === 'EACCES' ? hidden(pid, error) : error;
+  }
+}
+
+/** With hidepid=2 they look as if they were not there. */
 function assertGone(pid: number): undefined {
   try {
     process.kill(pid, 0);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return undefined;
+    throw hidden(pid, error);
   }
-  throw new Error(
-    `pid ${pid} is there, but /proc does not show it: run the registry as the same user, or mount /proc without hidepid`,
-  );
+  throw hidden(pid);
+}
+
+function hidden(pid: number, cause?: unknown): Error {
+  const what = `pid ${pid} may be there, but /proc does not show it`;
+  return new Error(`${what}: run the registry as the same user, or mount /proc without hidepid`, { cause });
 }
 
 /** macOS and the BSDs: a look starts `ps`, which takes milliseconds. */
