@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { compileSmallPattern, messageOf } from '../../../core/index.js';
 import { parseHeaders } from './headers.js';
+import { Recent } from './recent.js';
 import { parseStatuses, type StatusRange } from './statuses.js';
 import { objectionToCa } from './trust.js';
 
 /** How much of a body is read, in bytes, and how large a pattern may be that is looked for in it: 35 ms at the very worst. */
 export const LARGEST_BODY = 16 * 1024;
 const MOST_STEPS = 128;
+/** Half a millisecond and 10 KB each, and instances of one service mostly share theirs. */
+const MOST_PATTERNS = 256;
 
 /** How TLS is spoken. */
 export interface CheckTls {
@@ -58,22 +61,24 @@ const tls = z.union(
 
 const status = z.union([z.int(), z.string().max(16)]);
 
-/** What a check spec of kind `http` may say. */
-export const checkOptions = z
-  .strictObject({
-    method: z.enum(['GET', 'HEAD', 'OPTIONS', 'POST']).default('GET'),
-    path: path.default('/'),
-    headers: z.record(z.string().max(64), z.string().max(1_024)).default({}),
-    body: z.string().max(2_048).optional(),
-    status: z
-      .union([status, z.array(status).min(1).max(16)], {
-        error: "expected a status such as 204, a range such as '200-299', or a list of these",
-      })
-      .default('200-299'),
-    match: z.string().min(1).max(256).optional(),
-    tls: tls.default(false),
-  })
-  .transform((given, context): HttpCheck => {
+const spec = z.strictObject({
+  method: z.enum(['GET', 'HEAD', 'OPTIONS', 'POST']).default('GET'),
+  path: path.default('/'),
+  headers: z.record(z.string().max(64), z.string().max(1_024)).default({}),
+  body: z.string().max(2_048).optional(),
+  status: z
+    .union([status, z.array(status).min(1).max(16)], {
+      error: "expected a status such as 204, a range such as '200-299', or a list of these",
+    })
+    .default('200-299'),
+  match: z.string().min(1).max(256).optional(),
+  tls: tls.default(false),
+});
+
+/** The schema of what a check spec of kind `http` may say. Checks with the same pattern share what is made of it. */
+export function createCheckOptions() {
+  const patterns = new Recent<string, (text: string) => boolean>(MOST_PATTERNS);
+  return spec.transform((given, context): HttpCheck => {
     const refuse = (key: string, message: string) => {
       context.addIssue({ code: 'custom', path: [key], message });
     };
@@ -86,6 +91,14 @@ export const checkOptions = z
     if (headers.objection !== undefined) refuse('headers', headers.objection);
     const ranges = parseStatuses(given.status);
     if (typeof ranges === 'string') refuse('status', ranges);
+    const isFoundIn = (pattern: string) => {
+      try {
+        return patterns.get(pattern, () => compileSmallPattern(pattern, MOST_STEPS));
+      } catch (error) {
+        refuse('match', `expected a pattern of RE2: ${messageOf(error)}`);
+        return z.NEVER;
+      }
+    };
     const isTls = given.tls !== false;
     const { ca, insecure = false, servername } = typeof given.tls === 'object' ? given.tls : {};
     if (insecure && ca !== undefined) refuse('tls', 'expected either ca or insecure, not both');
@@ -96,16 +109,8 @@ export const checkOptions = z
       hasHost: headers.hasHost,
       body,
       expected: { ranges: typeof ranges === 'string' ? [] : ranges, shown: [given.status].flat().join(', ') },
-      match: match === undefined ? undefined : matchOf(match, (message) => refuse('match', message)),
+      match: match === undefined ? undefined : { isFoundIn: isFoundIn(match), shown: match },
       tls: isTls ? { ca, isInsecure: insecure, servername } : undefined,
     };
   });
-
-function matchOf(pattern: string, refuse: (message: string) => void): HttpCheck['match'] {
-  try {
-    return { isFoundIn: compileSmallPattern(pattern, MOST_STEPS), shown: pattern };
-  } catch (error) {
-    refuse(`expected a pattern of RE2: ${messageOf(error)}`);
-    return undefined;
-  }
 }

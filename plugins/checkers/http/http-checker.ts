@@ -1,5 +1,5 @@
 import { type Checker, type Clock, shown, type Verdict } from '../../../core/index.js';
-import { checkOptions, type HttpCheck } from './check-options.js';
+import { createCheckOptions, type HttpCheck } from './check-options.js';
 import { request } from './request.js';
 import { isAmong } from './statuses.js';
 import { Trust } from './trust.js';
@@ -13,11 +13,11 @@ const TOO_MANY_REQUESTS = 429;
  *
  * @param ca PEM text: whose certificates are trusted where a check names none.
  */
-export function createHttpChecker(clock: Clock, ca?: string): Checker<typeof checkOptions> {
+export function createHttpChecker(clock: Clock, ca?: string): Checker<ReturnType<typeof createCheckOptions>> {
   const trust = new Trust(ca);
   return {
     kind: 'http',
-    options: checkOptions,
+    options: createCheckOptions(),
     check: async ({ target, options: check, signal }) => {
       const begunAt = clock.monotonic();
       const conclude = (status: Verdict['status'], output: string) => ({

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { Recent } from './recent.js';
 
 /** A context takes some 50 KB and half a millisecond, and instances of one service mostly share theirs. */
 const MOST_CONTEXTS = 64;
@@ -9,7 +10,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g
 /** Whose certificates are trusted: what TLS makes of them is kept for the next check. */
 export class Trust {
   readonly #ca: string | undefined;
-  readonly #contexts = new Map<string | undefined, SecureContext>();
+  readonly #contexts = new Recent<string | undefined, SecureContext>(MOST_CONTEXTS);
 
   /** `ca`: PEM text, trusted where a check brings none of its own; else what Node trusts. */
   constructor(ca?: string) {
@@ -18,17 +19,7 @@ export class Trust {
 
   contextFor(own: string | undefined): SecureContext {
     const ca = own ?? this.#ca;
-    const context = this.#contexts.get(ca) ?? createSecureContext(ca === undefined ? {} : { ca });
-    // The one that was used longest ago makes room.
-    this.#contexts.delete(ca);
-    this.#contexts.set(ca, context);
-    if (this.#contexts.size > MOST_CONTEXTS) {
-      for (const oldest of this.#contexts.keys()) {
-        this.#contexts.delete(oldest);
-        break;
-      }
-    }
-    return context;
+    return this.#contexts.get(ca, () => createSecureContext(ca === undefined ? {} : { ca }));
   }
 }
 
