@@ -174,6 +174,16 @@ describe('a server that', () => {
     await expect.poll(() => peer.open.size).toBe(0);
   });
 
+  test('switches to another protocol is let go of', async () => {
+    const peer = await listenRaw((socket) => {
+      socket.once('data', () =>
+        socket.write('HTTP/1.1 101 Yes\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+      );
+    });
+    expect((await check(peer)).output).toBe('it switched to another protocol');
+    await expect.poll(() => peer.open.size).toBe(0);
+  });
+
   test('answers whatever bytes gets a verdict, and no connection is left', async () => {
     const chance = new Chance(3);
     const peer = await listenRaw((socket) => {
