@@ -73,6 +73,11 @@ export interface Checker<Options extends z.ZodType = z.ZodType> {
   readonly options: Options;
   /** Its checks run programs: a registration may not ask for them, unless the operator allows it (DESIGN §8). */
   readonly runsCommands?: true;
+  /**
+   * Whether a check with these options may change something where it is made: a POST, a call of any method. A
+   * registration may ask for it only where the operator allows that, since what this server reaches, its caller may not.
+   */
+  mayChange?(options: z.output<Options>): boolean;
   /** Must end soon after `signal` aborts. */
   check(request: { target: CheckTarget; options: z.output<Options>; signal: AbortSignal }): Promise<Verdict>;
 }

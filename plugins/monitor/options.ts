@@ -59,6 +59,7 @@ export const monitorOptions = z.strictObject({
   perHost: z.int().min(1).max(10_000).default(256),
   rate: z.int().min(1).max(100_000).default(2_000),
   allowCommands: z.boolean().default(false),
+  allowChanges: z.boolean().default(false),
 });
 
 export type MonitorOptions = z.output<typeof monitorOptions>;

@@ -39,7 +39,7 @@ export function planCheck(spec: CheckSpec, from: keyof typeof checkSchemas, cont
     spec,
   );
   const check = context.prepareCheck(kind, options);
-  if (from === 'registration') refuseCommands(kind, context);
+  if (from === 'registration') refuseBeyondLooking(kind, options, context);
   const intervalMs = interval ?? defaults.interval;
   return {
     kind,
@@ -55,10 +55,19 @@ export function planCheck(spec: CheckSpec, from: keyof typeof checkSchemas, cont
   };
 }
 
-/** What runs programs comes from the configuration (DESIGN §8). */
-function refuseCommands(kind: string, { checkers, options, hasAccessControl }: PlanContext): void {
-  if (checkers.get(kind)?.runsCommands !== true) return;
-  if (options.allowCommands && hasAccessControl()) return;
+/** What does more than look comes from the configuration (DESIGN §8). */
+function refuseBeyondLooking(kind: string, given: object, context: PlanContext): void {
+  const { checkers, options, hasAccessControl } = context;
+  const checker = checkers.get(kind);
+  if (checker?.mayChange !== undefined && !options.allowChanges) {
+    if (checker.mayChange(parseArgument(checker.options, given))) {
+      throw new RegistryError(
+        'REFUSED',
+        `this check of kind "${kind}" may change something where it is made, so it is taken from the configuration: name the service in the monitor's option \`services\`. With \`allowChanges: true\` a registration may ask for it too.`,
+      );
+    }
+  }
+  if (checker?.runsCommands !== true || (options.allowCommands && hasAccessControl())) return;
   throw new RegistryError(
     'REFUSED',
     `checks of kind "${kind}" run programs, so they are taken from the configuration: name the service in the monitor's option \`services\`. With \`allowCommands: true\` and an access plugin a registration may ask for them too.`,

@@ -1,6 +1,5 @@
 import { type Checker, type Clock, shown, type Verdict } from '../../../core/index.js';
 import { createCheckOptions, type HttpCheck } from './check-options.js';
-import { request } from './request.js';
 import { isAmong } from './statuses.js';
 import { Trust } from './trust.js';
 import { whatFailed } from './what-failed.js';
@@ -15,9 +14,13 @@ const TOO_MANY_REQUESTS = 429;
  */
 export function createHttpChecker(clock: Clock, ca?: string): Checker<ReturnType<typeof createCheckOptions>> {
   const trust = new Trust(ca);
+  // With it comes undici, a tenth of a second and 7 MB, which who has no such check need not pay.
+  const load = () => import('./request.js');
+  let loading: ReturnType<typeof load> | undefined;
   return {
     kind: 'http',
     options: createCheckOptions(),
+    mayChange: ({ method }) => method === 'POST',
     check: async ({ target, options: check, signal }) => {
       const begunAt = clock.monotonic();
       const conclude = (status: Verdict['status'], output: string) => ({
@@ -27,6 +30,8 @@ export function createHttpChecker(clock: Clock, ca?: string): Checker<ReturnType
       });
       const isExpected = (status: number) => isAmong(check.expected.ranges, status);
       try {
+        loading ??= load();
+        const { request } = await loading;
         const answer = await request({ check, target, trust, signal, wantsBody: isExpected });
         const line = `${asked(check)}: ${answer.status} ${shown(answer.text, 64)}`.trimEnd();
         if (!isExpected(answer.status)) {

@@ -5,6 +5,9 @@ import { writeCall } from '../../transports/xml-rpc/writer.js';
 /** Of `params` and of `expect`, as JSON, in characters. */
 const LARGEST_JSON = 4_096;
 
+/** Asks what may be asked, and changes nothing: what is called where nobody says. */
+export const HARMLESS = 'system.listMethods';
+
 /** An xml-rpc check with all worked out that is the same each time. */
 export interface XmlRpcCheck {
   readonly method: string;
@@ -27,7 +30,7 @@ export const checkOptions = z
     method: z
       .string()
       .regex(/^[A-Za-z0-9_.:/]{1,256}$/, 'expected a method name, 1 to 256 of A-Z a-z 0-9 _ . : /')
-      .default('system.listMethods'),
+      .default(HARMLESS),
     params: z.array(json).max(16).default([]),
     path: z
       .string()

@@ -104,6 +104,27 @@ test('an instance that says every moment that it is well, and is not, is not che
   expect(network.count(9000) - before).toBeLessThanOrEqual(6);
 });
 
+test('a registration may have looked at what changes nothing, and more only where the operator allows it', async () => {
+  const checks = [{ kind: 'poke', harmless: true }, { kind: 'poke' }];
+  const careful = await build();
+  await careful.register('payments', 9000, { checks });
+  await careful.clock.advanceAsync(SECOND);
+  expect(careful.network.count(9000)).toBe(1);
+  expect(careful.warnings).toEqual([
+    expect.stringMatching(
+      /is not run: this check of kind "poke" may change something .*`allowChanges: true`/,
+    ),
+  ]);
+  const open = await build({ monitor: { allowChanges: true } });
+  await open.register('payments', 9000, { checks });
+  await open.clock.advanceAsync(SECOND);
+  expect([open.network.count(9000), open.warnings]).toEqual([2, []]);
+  const configured = await build({ monitor: { check: { kind: 'poke' } } });
+  await configured.register('payments', 9000);
+  await configured.clock.advanceAsync(SECOND);
+  expect(configured.network.count(9000)).toBe(1);
+});
+
 test('a program is run for a registration only where the operator allows it, and says who may ask', async () => {
   const refused = await build();
   await refused.register('payments', 9000, { checks: [{ kind: 'shell' }] });

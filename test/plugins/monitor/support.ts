@@ -57,6 +57,12 @@ export class FakeNetwork {
         check: ({ target, options, signal }) => this.#check(target.port, options.path ?? '', signal),
       });
       api.addChecker({
+        kind: 'poke',
+        options: z.strictObject({ harmless: z.boolean().default(false) }),
+        mayChange: ({ harmless }) => !harmless,
+        check: ({ target, signal }) => this.#check(target.port, '', signal),
+      });
+      api.addChecker({
         kind: 'shell',
         options: z.strictObject({}),
         runsCommands: true,

@@ -110,3 +110,9 @@ test('the boot stops where the file of certificates is none, and says which', as
     await expect(registry.then((one) => one.start())).rejects.toThrow(why);
   }
 });
+
+test('what posts may change something, and so is not for any registration to ask', () => {
+  const { mayChange } = createHttpChecker(systemClock);
+  expect(mayChange?.(parse({ path: '/health' }))).toBe(false);
+  expect(mayChange?.(parse({ method: 'POST' }))).toBe(true);
+});

@@ -227,3 +227,9 @@ describe('a check is refused, and told why, that', () => {
     expect(() => parseArgument(options, given)).toThrow(why);
   });
 });
+
+test('what calls another method than the one that lists them may change something, and so is not for any registration to ask', () => {
+  const { options, mayChange } = createXmlRpcChecker(systemClock);
+  expect(mayChange?.(options.parse({ path: '/' }))).toBe(false);
+  expect(mayChange?.(options.parse({ method: 'supervisor.shutdown' }))).toBe(true);
+});
