@@ -48,6 +48,7 @@ export {
   type SpawnedInstance,
   type Spawner,
   type SpawnInput,
+  type SpawnName,
   type StoreApi,
   type StorePlugin,
   type Verdict,

@@ -106,14 +106,18 @@ export interface CheckReport {
 /** Answers for each check of an instance how it fares. */
 export type CheckReporter = (record: ServiceRecord) => readonly CheckReport[];
 
-/** One instance to be started. */
-export interface SpawnInput<Spec> {
+/** What one started instance is known by before it runs. */
+export interface SpawnName {
   readonly service: string;
   /** Unique; also given to the program as INSTANCE_ID. */
   readonly instance: string;
-  readonly spec: Spec;
   /** The port the program is to listen on, also given as PORT. */
   readonly port: number;
+}
+
+/** One instance to be started. */
+export interface SpawnInput<Spec> extends SpawnName {
+  readonly spec: Spec;
   readonly env: { readonly [name: string]: string };
   /** The file that takes what the program prints, where the spawner can. Its folder exists. */
   readonly logFile: string;
@@ -150,6 +154,11 @@ export interface Spawner<Spec extends z.ZodType = z.ZodType> {
   spawn(input: SpawnInput<z.output<Spec>>): Promise<SpawnedInstance>;
   /** Takes up one that an earlier registry started; undefined when it no longer runs. Never another that looks alike. */
   adopt(ref: JsonObject): Promise<SpawnedInstance | undefined>;
+  /**
+   * Finds one that was started by this name, though the registry died before it could note its `ref`; undefined where
+   * nothing of that name runs. Without it such a one is not found again.
+   */
+  find?(name: SpawnName): Promise<SpawnedInstance | undefined>;
 }
 
 /** What a caller of an operation is, and how long it waits. */

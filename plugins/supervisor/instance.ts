@@ -118,14 +118,9 @@ export class Instance {
     const handle = await this.#spawn();
     this.#watch(handle);
     const { service, instance, host, port } = this.document;
-    const pid = handle.pid;
+    const { pid } = handle;
     this.#context.api.fire.spawned.call({ service, instance, ...(pid !== undefined && { pid }) });
-    const written = this.#papers.write({
-      ref: handle.ref,
-      pid: pid ?? null,
-      host: handle.host,
-      port: handle.port,
-    });
+    const written = this.#note(handle);
     const isElsewhere = handle.host !== host || handle.port !== port;
     const moved = isElsewhere ? this.#papers.register(STARTING) : undefined;
     // Readiness need not wait for the disk, but is not told before the journal knows of the process.
@@ -133,8 +128,15 @@ export class Instance {
     await this.#run();
   }
 
+  /** Journals what the next registry finds it by. */
+  #note({ ref, pid, host, port }: SpawnedInstance): Promise<void> {
+    return this.#papers.write({ ref, pid: pid ?? null, host, port });
+  }
+
   async #resume(): Promise<void> {
     const isStarting = this.document.state === 'STARTING';
+    // It was found by its name: the registry that started it died before it could note what it is found by.
+    if (this.document.ref === null && this.#handle !== undefined) await this.#note(this.#handle);
     if (!this.#papers.isRegistered) await this.#papers.register(isStarting ? STARTING : undefined);
     if (isStarting) await this.#untilReady();
     await this.#run();

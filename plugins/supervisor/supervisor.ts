@@ -88,7 +88,7 @@ export class Supervisor {
     const { api, journal } = this.#context;
     const { service, instance } = document;
     try {
-      const handle = document.ref === null ? undefined : await this.#adopt(document);
+      const handle = await this.#adopt(document);
       if (handle === undefined) {
         await api.services.unregister(service, { instance });
         await journal.remove(instance);
@@ -102,17 +102,19 @@ export class Supervisor {
     }
   }
 
-  async #adopt({ spawner: kind, ref }: ProcessDocument): Promise<SpawnedInstance | undefined> {
+  /** By its ref; where the registry died between the start and the note of it, by its name. */
+  async #adopt(document: ProcessDocument): Promise<SpawnedInstance | undefined> {
+    const { spawner: kind, ref, state } = document;
+    if (ref === null && state !== 'STARTING') return undefined;
     const { api } = this.#context;
     const spawner = api.spawners.get(kind);
     if (spawner === undefined) throw new Error(`no plugin offers its spawner "${kind}" any more`);
     return new Promise((resolve, reject) => {
       const late = () => reject(new Error(`spawner "${kind}" did not answer within ${ADOPT_MS} ms`));
       const timer = api.clock.setTimer(ADOPT_MS, late);
-      spawner
-        .adopt(ref ?? {})
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
+      const found =
+        ref === null ? (spawner.find?.(document) ?? Promise.resolve(undefined)) : spawner.adopt(ref);
+      found.then(resolve, reject).finally(() => timer.cancel());
     });
   }
 

@@ -119,6 +119,25 @@ export function describeSpawner({ test, create, patienceMs = 10_000 }: SpawnerSu
     assert.equal(await tools.adopt(handle.ref), undefined);
   });
 
+  check(
+    'what runs is found by its name alone, if the spawner can, and what does not run is not',
+    async (tools) => {
+      const { spawner } = tools.subject;
+      if (spawner.find === undefined) return;
+      const input = await tools.subject.input();
+      const { service, instance, port } = input;
+      assert.equal(await spawner.find({ service, instance, port }), undefined);
+      const handle = await tools.spawn(input);
+      await tools.answers(handle);
+      const found = await spawner.find({ service, instance, port });
+      assert.deepEqual([found?.ref, found?.host, found?.port], [handle.ref, handle.host, handle.port]);
+      assert.equal(await spawner.find({ service, instance: `${instance}-2`, port }), undefined);
+      await found?.stop('SIGKILL');
+      await tools.exit(handle);
+      assert.equal(await spawner.find({ service, instance, port }), undefined);
+    },
+  );
+
   check('a ref that is not from this spawner adopts nothing', async (tools) => {
     for (const ref of [{}, { pid: 'x' }, { pid: 1, id: 'no such one' }] as JsonObject[]) {
       assert.equal(await tools.adopt(ref), undefined);

@@ -84,6 +84,36 @@ describe('after the registry was killed', () => {
     expect(places()).toEqual([]);
   });
 
+  test('one that runs, though the registry died before it could note that, is found by its name and adopted', async () => {
+    machine.onSpawned = () => new Promise(() => {});
+    await boot().start({ echo: {} });
+    await stage.until(() => machine.programs.length === 1);
+    machine.onSpawned = () => {};
+
+    await boot().start({ echo: {} });
+    await runs(1);
+    expect(machine.programs).toHaveLength(1);
+    expect(disk.entries('processes')).toMatchObject([
+      { ref: { instance: stage.running('echo')[0] }, pid: 1_000 },
+    ]);
+
+    await boot().start({ echo: {} });
+    await runs(1);
+    expect(machine.programs).toHaveLength(1);
+  });
+
+  test('one that runs un-noted and is not asked for any more is stopped', async () => {
+    machine.onSpawned = () => new Promise(() => {});
+    await boot().start({ echo: {} });
+    await stage.until(() => machine.programs.length === 1);
+    machine.onSpawned = () => {};
+
+    await boot().start({});
+    await stage.until(() => machine.running.length === 0);
+    await stage.settle();
+    expect([stage.registry.services.count(), places()]).toEqual([0, []]);
+  });
+
   test('what the configuration does not ask for any more is stopped', async () => {
     await boot().start({ echo: {} });
     await runs(1);

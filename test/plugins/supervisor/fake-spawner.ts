@@ -39,6 +39,8 @@ export class FakeMachine {
   onSpawn: (program: FakeProgram, signal: AbortSignal) => void | Promise<void> = (program) => {
     program.isListening = true;
   };
+  /** Called for each program that runs, before the registry is told so: may wait. */
+  onSpawned: () => void | Promise<void> = () => {};
   /** Called when a program is sent a signal, before that has an effect. */
   onSignal: (program: FakeProgram) => void = () => {};
   readonly #ends = new Map<FakeProgram, Promise<Exit>>();
@@ -58,10 +60,15 @@ export class FakeMachine {
             const program = this.#create({ service, instance, port, env, spec, logFile });
             await this.onSpawn(program, signal);
             this.programs.push(program);
+            await this.onSpawned();
             return this.#handle(program);
           },
           adopt: async (ref) => {
             const program = this.running.find(({ instance }) => instance === ref.instance);
+            return program && this.#handle(program);
+          },
+          find: async (name) => {
+            const program = this.running.find(({ instance }) => instance === name.instance);
             return program && this.#handle(program);
           },
         }),
