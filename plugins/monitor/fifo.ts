@@ -1,5 +1,5 @@
 /** One's place in a queue. */
-interface Place<T> {
+export interface Place<T> {
   item: T | undefined;
 }
 

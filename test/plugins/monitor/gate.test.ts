@@ -71,6 +71,41 @@ describe('the gate', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test.each([1, 7, 30])('begins no more in a second than it may, be that only %i', (rate) => {
+    const { clock, inside, ask } = make({ rate });
+    for (let index = 0; index < 1_000; index++) ask('tcp', `h${index}`);
+    clock.advance(10_000);
+    expect(inside.length).toBeGreaterThanOrEqual(10 * rate);
+    expect(inside.length).toBeLessThanOrEqual(10 * rate + 2);
+  });
+
+  test.each([
+    ['one may be under way at once', { inFlight: 1 }],
+    ['one may be under way on its host', { perHost: 1 }],
+    ['one may begin at a time', { rate: 20 }],
+  ])('lets no kind of check wait for ever behind others that are quick, where only %s', (_, limits) => {
+    const { clock, inside, ask, leave } = make(limits);
+    for (const kind of ['tcp', 'http', 'dns']) {
+      for (let index = 0; index < 30; index++) ask(kind, 'a');
+    }
+    const seen: string[] = [];
+    for (let turn = 0; turn < 9; turn++) {
+      for (const visitor of [...inside]) {
+        seen.push(visitor.kind);
+        leave(visitor);
+      }
+      clock.advance(50);
+    }
+    expect(seen.slice(-6).toSorted()).toEqual(['dns', 'dns', 'http', 'http', 'tcp', 'tcp']);
+  });
+
+  test('keeps nothing of those who took back their wish, however many did', () => {
+    const { gate, ask } = make({ inFlight: 1 });
+    ask('tcp', 'a');
+    for (let index = 0; index < 1_000; index++) ask('tcp', `h${index}`).takeBack();
+    expect([gate.waiting, gate.hosts, gate.ready]).toEqual([0, 1, 0]);
+  });
+
   test('whatever comes, goes and is taken back: within its bounds, no slot unused, nobody forgotten', () => {
     const step = fc.oneof(
       fc.record({
