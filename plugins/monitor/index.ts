@@ -18,6 +18,10 @@ import { type Problem, Watch, type WatchContext, type WatchPlan } from './watch.
 /** After a restart the first checks are spread over this long, or over their interval where that is shorter. */
 const RESTART_SPREAD_MS = 10_000;
 
+/** Lines a minute: of what clients ask for that can't be done, and of instances whose checks come to another result. */
+const MOST_WARNINGS = 20;
+const MOST_NEWS = 200;
+
 const NO_PROBLEMS: readonly Problem[] = [];
 
 /** Knows when to probe each instance of this server, and how many verdicts change what it is taken for. */
@@ -27,7 +31,8 @@ export default definePlugin({
   provides: ['monitor'],
   setup(api, options) {
     const { clock, logger } = api;
-    const warnings = new LogBudget(clock, (fields, message) => logger.warn(fields, message));
+    const warnings = new LogBudget(clock, MOST_WARNINGS, (fields, message) => logger.warn(fields, message));
+    const news = new LogBudget(clock, MOST_NEWS, (fields, message) => logger.info(fields, message));
     const { rate, perHost } = options;
     const limits = { rate, perHost, inFlight: Math.min(options.inFlight, openFilesReserved() / 2) };
     const schedule = new Schedule(clock, limits, ({ waiting, lateMs }) =>
@@ -42,6 +47,7 @@ export default definePlugin({
       schedule,
       flapRule: { returns: options.flaps, windowMs: options.flapWindow },
       warn: (fields, message) => warnings.log(fields, message),
+      info: (fields, message) => news.log(fields, message),
     };
     const planContext: PlanContext = {
       options,
@@ -120,6 +126,7 @@ export default definePlugin({
       for (const id of [...watches.keys()]) unwatch(id);
       schedule.close();
       warnings.close();
+      news.close();
     };
     // Before the checkers are disposed of, which may come first.
     api.hooks.close.tap(end);

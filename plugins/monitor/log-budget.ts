@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../../core/index.js';
 
-/** How many lines there may be in one span, and how long that is. */
-const MOST_LINES = 20;
+/** How long a span is. */
 const SPAN_MS = 60_000;
 
 type Log = (fields: object, message: string) => void;
@@ -10,19 +9,22 @@ type Log = (fields: object, message: string) => void;
 export class LogBudget {
   readonly #clock: Clock;
   readonly #write: Log;
+  readonly #most: number;
   readonly #said = new Set<string>();
   #lines = 0;
   #timer: Timer | undefined;
 
-  constructor(clock: Clock, write: Log) {
+  /** No more than `most` lines are written in a minute. */
+  constructor(clock: Clock, most: number, write: Log) {
     this.#clock = clock;
+    this.#most = most;
     this.#write = write;
   }
 
   log(fields: object, message: string): void {
     this.#lines += 1;
     this.#begin();
-    if (this.#lines <= MOST_LINES) this.#write(fields, message);
+    if (this.#lines <= this.#most) this.#write(fields, message);
   }
 
   /** Writes what is said under this name no more than once in a span, beside all else. */
@@ -39,7 +41,7 @@ export class LogBudget {
 
   #begin(): void {
     this.#timer ??= this.#clock.setTimer(SPAN_MS, () => {
-      const unsaid = this.#lines - MOST_LINES;
+      const unsaid = this.#lines - this.#most;
       if (unsaid > 0) {
         this.#write(
           { unsaid },

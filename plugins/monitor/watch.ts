@@ -30,8 +30,9 @@ export interface WatchContext {
   readonly api: PluginApi;
   readonly schedule: Schedule;
   readonly flapRule: FlapRule;
-  /** Logs what may come in masses, and so is held back beyond measure. */
+  /** Both log what may come in masses, and so is held back beyond measure. */
   warn(fields: object, message: string): void;
+  info(fields: object, message: string): void;
 }
 
 /**
@@ -45,8 +46,6 @@ export class Watch implements CheckOwner {
   /** There from the first time on that it was not `running`. */
   #flapping: Flapping | undefined;
   #record: ServiceRecord;
-  /** What ServiceDB was last told. */
-  #opinion: Opinion | undefined;
   /** Why it was last not `running`. */
   #lastReason: string;
 
@@ -54,9 +53,9 @@ export class Watch implements CheckOwner {
     this.#context = context;
     this.#record = record;
     this.#problems = problems;
-    this.#opinion = record.voices?.check;
-    const level = levelOf(this.#opinion);
-    this.#lastReason = this.#opinion?.reason ?? '';
+    const opinion = record.voices?.check;
+    const level = levelOf(opinion);
+    this.#lastReason = opinion?.reason ?? '';
     if (level !== 'running') this.#flapping = new Flapping(context.flapRule, level);
     const { schedule } = context;
     const { clock } = context.api;
@@ -134,6 +133,7 @@ export class Watch implements CheckOwner {
 
   /** @internal For the checks. */
   failed(check: WatchedCheck): void {
+    if (this.#checks.some(({ isHeard }) => isHeard)) this.#judge();
     const fields = { ...fieldsOf(this.#record), kind: check.plan.kind };
     const { service, instance, kind } = fields;
     this.#context.warn(
@@ -142,26 +142,30 @@ export class Watch implements CheckOwner {
     );
   }
 
-  /** The worst that any check makes believe; the first of several. */
+  /**
+   * The worst that any check makes believe; the first of several. What was known when the watch began is every check's,
+   * since it is not known whose it was: one that gives no verdict would hold it against the instance for ever.
+   */
   #worst(): Opinion | undefined {
     let worst: Opinion | undefined;
-    for (const { belief } of this.#checks) {
+    for (const { belief, isHeard, problem } of this.#checks) {
+      if (!isHeard && problem !== undefined) continue;
       const isWorse = belief.level === 'error' ? worst?.status !== 'error' : worst === undefined;
       if (belief.level !== 'running' && isWorse) worst = { status: belief.level, reason: belief.reason };
     }
     return worst;
   }
 
+  /** Tells ServiceDB, unless that is what its record says. What it did not take up is told again with the next verdict. */
   #tell(opinion: Opinion | undefined): void {
-    if (opinion?.status === this.#opinion?.status && opinion?.reason === this.#opinion?.reason) return;
-    const text =
-      opinion === undefined ? `no longer ${this.#opinion?.status}` : `${opinion.status}: ${opinion.reason}`;
-    this.#opinion = opinion;
+    const said = this.#record.voices?.check;
+    if (opinion?.status === said?.status && opinion?.reason === said?.reason) return;
     const fields = fieldsOf(this.#record);
     const { service, instance } = fields;
-    const { logger, services } = this.#context.api;
-    logger.info(fields, `"${service}" (${instance}): ${text}`);
-    services.observe(service, instance, opinion);
+    if (!this.#context.api.services.observe(service, instance, opinion)) return;
+    const text =
+      opinion === undefined ? `no longer ${said?.status}` : `${opinion.status}: ${opinion.reason}`;
+    this.#context.info(fields, `"${service}" (${instance}): ${text}`);
   }
 }
 

@@ -64,6 +64,11 @@ export class WatchedCheck implements Round {
     return this.#belief;
   }
 
+  /** Whether it has come to a verdict since it began. */
+  get isHeard(): boolean {
+    return this.#last !== undefined;
+  }
+
   /** Why the checker last gave no verdict; undefined since it gave one. */
   get problem(): string | undefined {
     return this.#problem;
@@ -152,5 +157,6 @@ function tidy({ status, output, latencyMs }: Verdict): Verdict {
   const line = String(output)
     .slice(0, OUTPUT_LENGTH)
     .replace(/[\u0000-\u001f\u007f]+/g, ' ');
-  return { status, output: line, latencyMs };
+  // Who listens to hook `verdict` is given the very one that is counted.
+  return Object.freeze({ status, output: line, latencyMs });
 }

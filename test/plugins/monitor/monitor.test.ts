@@ -134,6 +134,24 @@ describe('an instance', () => {
     expect([network.count(9000), network.aborted]).toEqual([1, 1]);
   });
 
+  test('is told to be dead also where that was found out while its removal was on its way, which then failed', async () => {
+    const disk = new Disk();
+    const { registry, clock, network, register, one } = await build({ disk });
+    await register('payments', 9000);
+    let refuse = () => {};
+    disk.onDurable = () =>
+      new Promise((resolve) => {
+        refuse = () => resolve({ kind: 'refused', code: 'STORE_FULL', message: 'The disk is full.' });
+      });
+    const removal = registry.services.unregister('payments');
+    network.answers.set(9000, 'error');
+    await clock.advanceAsync(60 * SECOND);
+    refuse();
+    await expect(removal).rejects.toThrow('The disk is full.');
+    await clock.advanceAsync(60 * SECOND);
+    expect(one('payments').status).toBe('error');
+  });
+
   test('that moves to where it does not answer either stays in error all along', async () => {
     const { clock, network, register, one } = await build();
     network.answers.set(9000, 'error').set(9001, REFUSED);
@@ -200,6 +218,69 @@ describe('the monitor', () => {
     const seen = { status: 'running', output: 'it is running', latencyMs: 1, at: expect.any(Number) };
     const verdict = { ...seen, failures: 0 };
     expect(await checks('payments')).toEqual([{ instance: '127.0.0.1:9000', kind: 'fake', ...verdict }]);
+  });
+
+  test('does not hold against an instance for ever what one check found, where another gives no verdict', async () => {
+    const { clock, network, register, one } = await build();
+    const checks = [
+      { kind: 'fake', path: '/broken' },
+      { kind: 'fake', path: '/health', failures: 1 },
+    ];
+    network.answers.set('9000/broken', { throws: 'no such library' }).set('9000/health', 'error');
+    network.answers.set('9001/broken', { throws: 'no such library' }).set('9001/health', 'error');
+    await register('payments', 9000, { instance: 'a', checks });
+    await clock.advanceAsync(SECOND);
+    await register('payments', 9001, { instance: 'a', checks });
+    await clock.advanceAsync(30 * SECOND);
+    expect(one('payments').status).toBe('error');
+    network.answers.set('9001/health', { throws: 'no such library' });
+    await register('payments', 9001, { instance: 'a', checks, version: '2' });
+    await clock.advanceAsync(30 * SECOND);
+    expect(one('payments').status).toBe('error');
+    network.answers.delete('9001/health');
+    await clock.advanceAsync(30 * SECOND);
+    expect(one('payments').status).toBe('running');
+  });
+
+  test('leaves in error what has only checks that give no verdict any more', async () => {
+    const { clock, network, register, one } = await build();
+    network.answers.set(9000, 'error').set(9001, { throws: 'no such library' });
+    await register('payments', 9000, { instance: 'a' });
+    await clock.advanceAsync(30 * SECOND);
+    await register('payments', 9001, { instance: 'a' });
+    await clock.advanceAsync(60 * SECOND);
+    expect(one('payments').status).toBe('error');
+  });
+
+  test('does not let who listens change a verdict', async () => {
+    const meddler = definePlugin({
+      name: 'meddler',
+      setup: (api) =>
+        api.hooks.verdict.tap(({ verdict }) => {
+          (verdict as { status: string }).status = 'running';
+        }),
+    });
+    const { clock, network, register, one, warnings } = await build({ plugin: meddler });
+    network.answers.set(9000, 'error');
+    await register('payments', 9000);
+    await clock.advanceAsync(30 * SECOND);
+    expect(one('payments').status).toBe('error');
+    expect(warnings[0]).toMatch(/Plugin "meddler" in hook verdict/);
+  });
+
+  test('does not fill the log when thousands die: it counts what it does not write', async () => {
+    const { clock, network, register, infos, one } = await build({ monitor: { failures: 1 } });
+    for (let port = 1; port <= 1_000; port++) {
+      network.answers.set(port, 'error');
+      await register(`service-${port}`, port);
+    }
+    await clock.advanceAsync(10 * SECOND);
+    expect(one('service-1000').status).toBe('error');
+    expect(infos).toHaveLength(200);
+    await clock.advanceAsync(60 * SECOND);
+    expect(infos.slice(200)).toEqual([
+      '800 more such lines in a minute; rollcall show NAME says what ails a service.',
+    ]);
   });
 
   test('takes nothing for a verdict that is none, and cuts what is too long for a line', async () => {

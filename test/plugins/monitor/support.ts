@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import {
   type Clock,
+  type Commit,
+  type CommitOutcome,
   createRegistry,
   definePlugin,
   type Json,
@@ -92,6 +94,8 @@ export class FakeNetwork {
 export class Disk {
   entries: StoredEntry[] = [];
   #reader: StoreReader | undefined;
+  /** Answers the durable commits itself, as long as it is there. */
+  onDurable: ((commit: Commit) => Promise<CommitOutcome>) | undefined;
 
   /** Delivers what another server has stored. */
   deliver(revision: number, { collection, key, value }: StoredEntry): void {
@@ -110,7 +114,8 @@ export class Disk {
           for (const entry of this.entries) opened.load({ ...entry, revision: 0 });
           return { ...(await memory.open(opened)), home: 'here' };
         },
-        commit: (commit) => memory.commit(commit),
+        commit: (commit) =>
+          (commit.durability === 'durable' ? this.onDurable?.(commit) : undefined) ?? memory.commit(commit),
         reserveIds: (count) => 1_000_000 + memory.reserveIds(count),
         close: async () => {
           this.entries = [...(this.#reader?.entries() ?? [])];
