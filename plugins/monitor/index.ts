@@ -7,6 +7,7 @@ import {
   RegistryError,
   type ServiceRecord,
   serviceName,
+  type Timer,
 } from '../../core/index.js';
 import { LogBudget } from './log-budget.js';
 import { monitorOptions } from './options.js';
@@ -18,6 +19,8 @@ import { type Problem, Watch, type WatchContext, type WatchPlan } from './watch.
 /** After a restart the first checks are spread over this long, or over their interval where that is shorter. */
 const RESTART_SPREAD_MS = 10_000;
 
+/** How many instances are taken under watch at a start before others have their turn. */
+const AT_ONCE = 1_000;
 /** Lines a minute: of what clients ask for that can't be done, and of instances whose checks come to another result. */
 const MOST_WARNINGS = 20;
 const MOST_NEWS = 200;
@@ -34,12 +37,17 @@ export default definePlugin({
     const warnings = new LogBudget(clock, MOST_WARNINGS, (fields, message) => logger.warn(fields, message));
     const news = new LogBudget(clock, MOST_NEWS, (fields, message) => logger.info(fields, message));
     const { rate, perHost } = options;
-    const limits = { rate, perHost, inFlight: Math.min(options.inFlight, openFilesReserved() / 2) };
+    const mostOpen = Math.max(Math.floor(openFilesReserved() / 2), 1);
+    const limits = { rate, perHost, inFlight: Math.min(options.inFlight, mostOpen) };
+    const inFlight =
+      limits.inFlight < options.inFlight
+        ? `open files of this process (\`ulimit -n\`, which leaves ${limits.inFlight} checks at once)`
+        : `monitor's inFlight (${limits.inFlight})`;
     const schedule = new Schedule(clock, limits, ({ waiting, lateMs }) =>
       warnings.once(
         'behind',
         { waiting, lateMs },
-        `Checks are behind: ${waiting} wait for their turn, this one for ${Math.round(lateMs / 1_000)} s. Check less often, or raise the monitor's inFlight (${limits.inFlight}), perHost (${perHost}) or rate (${rate}).`,
+        `Checks are behind: ${waiting} wait for their turn, this one for ${Math.round(lateMs / 1_000)} s. Check less often, or raise the ${inFlight}, perHost (${perHost}) or rate (${rate}).`,
       ),
     );
     const context: WatchContext = {
@@ -57,6 +65,7 @@ export default definePlugin({
     };
     const watches = new Map<number, Watch>();
     let servicePlans: ServicePlans | undefined;
+    let beginning: Timer | undefined;
 
     const planFor = ({ name, checks }: ServiceRecord): WatchPlan => {
       if (checks.length === 0) return { plans: servicePlans?.of(name) ?? [], problems: NO_PROBLEMS };
@@ -93,10 +102,19 @@ export default definePlugin({
           throw new RegistryError('PLUGIN_OPTIONS', message, { cause: error });
         }
       });
-      for (const record of [...api.services.traverse()]) {
-        if (record.home === api.services.home) watch(record, RESTART_SPREAD_MS);
-      }
+      begin(api.services.traverse()[Symbol.iterator]());
     });
+
+    // Nobody waits for it (DESIGN §3, Boot). What is registered meanwhile may be met here too.
+    const begin = (left: Iterator<ServiceRecord>) => {
+      for (let count = 0; count < AT_ONCE; count++) {
+        const { done, value: record } = left.next();
+        if (done === true) return;
+        const isNew = record.home === api.services.home && !watches.has(record.id);
+        if (isNew) watch(record, RESTART_SPREAD_MS);
+      }
+      beginning = clock.setTimer(0, () => begin(left));
+    };
 
     api.hooks.changed.tap((changes) => {
       if (servicePlans === undefined) return;
@@ -123,6 +141,7 @@ export default definePlugin({
 
     const end = () => {
       servicePlans = undefined;
+      beginning?.cancel();
       for (const id of [...watches.keys()]) unwatch(id);
       schedule.close();
       warnings.close();

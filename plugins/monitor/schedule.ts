@@ -13,7 +13,7 @@ export interface Round {
 
 /** A round that has been added. */
 export interface Scheduled {
-  /** It is due at `at`, unless it is so sooner or runs just now. */
+  /** It is due at `at`, unless it is so sooner; where it runs just now, it does again at `at` or when that has ended. */
   hasten(at: number): void;
   /** It runs no more; a run under way is aborted. */
   cancel(): void;
@@ -32,6 +32,8 @@ interface Slot extends Due {
 
 /** Below this many slots the heap is not tidied: it is too small to matter. */
 const TIDY_FROM = 64;
+/** How many are looked at in one turn of the event loop: after a stall all may be due at once. */
+const AT_ONCE = 1_000;
 
 /**
  * When each check runs. One is run when its time has come and the gate lets it in; then it says itself when its time
@@ -123,7 +125,9 @@ export class Schedule {
   #run(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.monotonic();
-    for (let slot = this.#heap.first; slot !== undefined && slot.queuedAt <= now; slot = this.#heap.first) {
+    for (let left = AT_ONCE; left > 0; left--) {
+      const slot = this.#heap.first;
+      if (slot === undefined || slot.queuedAt > now) break;
       this.#heap.pop();
       const { entry } = slot;
       if (entry === undefined) continue;
@@ -145,6 +149,8 @@ class Entry implements Visitor, Scheduled {
   #controller: AbortController | undefined;
   #isCancelled = false;
   #askedAt = 0;
+  /** When it is to run again at the latest, where that was said while it ran. */
+  #againAt = Number.POSITIVE_INFINITY;
 
   constructor(round: Round, schedule: Schedule) {
     this.#round = round;
@@ -164,6 +170,7 @@ class Entry implements Visitor, Scheduled {
   }
 
   hasten(at: number): void {
+    if (this.#controller !== undefined) this.#againAt = at;
     if (this.#slot === undefined || this.#slot.queuedAt <= at) return;
     this.#schedule.unqueue(this.#slot);
     this.wait(at);
@@ -195,7 +202,8 @@ class Entry implements Visitor, Scheduled {
     this.#round.run(controller.signal).then((nextAt) => {
       this.#controller = undefined;
       schedule.end(controller);
-      if (!this.#isCancelled) this.wait(nextAt);
+      if (!this.#isCancelled) this.wait(Math.min(nextAt, this.#againAt));
+      this.#againAt = Number.POSITIVE_INFINITY;
       schedule.gate.leave(this);
     });
   }

@@ -36,6 +36,25 @@ describe('a restart', () => {
     expect(one('service-9002').status).toBe('error');
   });
 
+  test('takes many thousands under watch bit by bit, each once, also those that change or go meanwhile', async () => {
+    const disk = new Disk();
+    const first = await build({ disk });
+    for (let port = 1; port <= 3_000; port++) await first.register(`service-${port}`, port);
+    await first.registry.stop();
+    const { registry, clock, network, register } = await build({ disk });
+    await register('service-2998', 2_998, { version: '2' });
+    await register('service-2999', 4_999);
+    await register('service-4000', 4_000);
+    await registry.services.unregister('service-3000');
+    await clock.advanceAsync(10 * SECOND);
+    const ports = new Set(network.checked.map(({ port }) => port));
+    expect([3_000, 4_000, 4_999].map((port) => ports.has(port))).toEqual([false, true, true]);
+    expect(ports.size).toBe(3_001);
+    network.checked.length = 0;
+    await clock.advanceAsync(10 * SECOND);
+    expect(network.checked).toHaveLength(3_001);
+  });
+
   test('does not wait for a long interval to look', async () => {
     const { clock, network } = await restart({ monitor: { interval: '10m' } });
     await clock.advanceAsync(10 * SECOND);

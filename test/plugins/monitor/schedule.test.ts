@@ -72,7 +72,7 @@ test('a check that is slow never overlaps itself', async () => {
   expect(round.most).toBe(1);
 });
 
-test('a check that is hastened runs sooner, once, and one that runs just now is left alone', async () => {
+test('a check that is hastened runs sooner, once, and one that runs just now once more when it has ended', async () => {
   const { clock, schedule } = make();
   const round = new Round(clock);
   const scheduled = schedule.add(round, round.firstAt);
@@ -84,8 +84,12 @@ test('a check that is hastened runs sooner, once, and one that runs just now is 
   round.isHeld = true;
   await clock.advanceAsync(INTERVAL_MS);
   scheduled.hasten(0);
-  await clock.advanceAsync(INTERVAL_MS);
+  await clock.advanceAsync(1_000);
   expect(round.startedAt).toEqual([0, 2_000, 12_000]);
+  round.isHeld = false;
+  round.finish();
+  await clock.advanceAsync(INTERVAL_MS - 1);
+  expect(round.startedAt).toEqual([0, 2_000, 12_000, 13_000]);
 });
 
 test('a cancelled check runs no more: not on time, not from the queue, and not to its end', async () => {
@@ -116,6 +120,27 @@ test('a check that had to wait for longer than its interval is told of', async (
   slow.finish();
   await clock.advanceAsync(0);
   expect(behind).toEqual([{ waiting: 0, lateMs: INTERVAL_MS + 1 }]);
+});
+
+test('a hundred thousand that are due at once leave the others their turns', () => {
+  const steps: number[] = [];
+  class WatchedClock extends FakeClock {
+    override setTimer(delayMs: number, run: () => void) {
+      return super.setTimer(delayMs, () => {
+        const before = schedule.timed;
+        run();
+        steps.push(before - schedule.timed);
+      });
+    }
+  }
+  const clock = new WatchedClock();
+  const schedule = new Schedule(clock, LIMITS, () => {});
+  const round = { kind: 'tcp', host: 'a', intervalMs: INTERVAL_MS, run: () => new Promise<number>(() => {}) };
+  for (let index = 0; index < 100_000; index++) schedule.add(round, 1_000 + index / 1_000);
+  clock.stall(10_000);
+  clock.advance(0);
+  expect(schedule.timed).toBe(0);
+  expect(Math.max(...steps)).toBeLessThanOrEqual(1_000);
 });
 
 test('thousands that are added, hastened and cancelled leave nothing behind', async () => {

@@ -94,6 +94,7 @@ export class FakeNetwork {
 export class Disk {
   entries: StoredEntry[] = [];
   #reader: StoreReader | undefined;
+  #nextId = 1;
   /** Answers the durable commits itself, as long as it is there. */
   onDurable: ((commit: Commit) => Promise<CommitOutcome>) | undefined;
 
@@ -116,7 +117,10 @@ export class Disk {
         },
         commit: (commit) =>
           (commit.durability === 'durable' ? this.onDurable?.(commit) : undefined) ?? memory.commit(commit),
-        reserveIds: (count) => 1_000_000 + memory.reserveIds(count),
+        reserveIds: (count) => {
+          this.#nextId += count;
+          return this.#nextId - count;
+        },
         close: async () => {
           this.entries = [...(this.#reader?.entries() ?? [])];
           await memory.close();
