@@ -1,6 +1,6 @@
 import type { Opinion, Verdict } from '../../core/index.js';
 
-/** What counts as swinging: so many returns to `running` within so many milliseconds. No returns: nothing does. */
+/** What counts as swinging: so many returns within so many milliseconds. No returns: nothing does. */
 export interface FlapRule {
   readonly returns: number;
   readonly windowMs: number;
@@ -8,6 +8,8 @@ export interface FlapRule {
 
 /** How an instance is taken, by its checks alone. */
 type Level = Verdict['status'];
+/** From good to bad. */
+const LEVELS: readonly Level[] = ['running', 'degraded', 'error'];
 
 /**
  * Tells an instance that swings from one that had one bad moment. While it swings it is `degraded` and stays so, instead of
@@ -16,15 +18,18 @@ type Level = Verdict['status'];
  */
 export class Flapping {
   readonly #rule: FlapRule;
-  /** When it came back to `running`, the oldest first; no more than the rule asks for. */
+  /** When it came back, which is when it got better after it had got worse. The oldest first; no more than the rule asks for. */
   readonly #returnedAt: number[] = [];
   #level: Level;
+  /** Whether it last got worse. */
+  #isDown: boolean;
   /** What is said as long as it swings. */
   #held: Opinion | undefined;
 
   constructor(rule: FlapRule, level: Level) {
     this.#rule = rule;
     this.#level = level;
+    this.#isDown = level !== 'running';
   }
 
   /**
@@ -40,11 +45,13 @@ export class Flapping {
     const { returns, windowMs } = this.#rule;
     if (returns === 0) return believed;
     const level = levelOf(believed);
-    if (level === 'running' && this.#level !== 'running') {
+    const better = LEVELS.indexOf(this.#level) - LEVELS.indexOf(level);
+    this.#level = level;
+    if (better > 0 && this.#isDown) {
       this.#returnedAt.push(now);
       if (this.#returnedAt.length > returns) this.#returnedAt.shift();
     }
-    this.#level = level;
+    if (better !== 0) this.#isDown = better < 0;
     const [first = 0] = this.#returnedAt;
     const isSwinging = this.#returnedAt.length === returns && now - first < windowMs;
     if (!isSwinging) this.#held = undefined;

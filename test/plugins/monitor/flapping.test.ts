@@ -28,6 +28,16 @@ describe('an instance that swings', () => {
     expect(flapping.judge(DEAD, 300 * SECOND, false, DEAD.reason)).toEqual(HELD);
   });
 
+  test('is held likewise where it comes back no better than degraded, and one recovery by steps is one return', () => {
+    const degraded: Opinion = { status: 'degraded', reason: 'http: 429' };
+    const flapping = new Flapping({ returns: 3, windowMs: 300 * SECOND }, 'running');
+    const said = [DEAD, degraded, undefined, DEAD, degraded, DEAD, degraded].map((opinion, at) =>
+      flapping.judge(opinion, at * SECOND, false, 'http: 429'),
+    );
+    expect(said.slice(0, 6)).toEqual([DEAD, degraded, undefined, DEAD, degraded, DEAD]);
+    expect(said[6]).toMatchObject({ reason: expect.stringMatching(/^flapping: came back 3 times/) });
+  });
+
   test('is in error once it stays dead, and degraded again when it comes back', () => {
     const flapping = new Flapping({ returns: 3, windowMs: 300 * SECOND }, 'running');
     swing(flapping, 3);
