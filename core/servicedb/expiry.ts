@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { Silence } from '../hooks.js';
 import type { Logger } from '../logger.js';
 import { AwakeClock } from './awake-clock.js';
+import { isSilentSince, type KeptSilence } from './kept-silence.js';
 import { Leases } from './leases.js';
 import { MassSilence, type MassSilenceOptions } from './mass-silence.js';
 import { instanceKey, isSilent, type ServiceRecord } from './record.js';
@@ -15,6 +16,7 @@ export interface ExpiryParts {
   readonly logger: Logger;
   readonly forgetAfterMs: number;
   readonly massSilence: MassSilenceOptions;
+  readonly keptSilence: Pick<KeptSilence, 'since' | 'keep'>;
   record(key: string): ServiceRecord | undefined;
   /** Whether this server checks and expires the instance. */
   isOurs(record: ServiceRecord): boolean;
@@ -28,8 +30,8 @@ export interface ExpiryParts {
 
 /**
  * What becomes of our instances that fall silent (DESIGN §4): a lease that ends makes an error, an error that lasts is
- * forgotten, and nothing is forgotten while many are silent at once. All of it lives in memory: a new start gives
- * every lease a fresh term. A stall of this process extends them all.
+ * forgotten, and nothing is forgotten while many are silent at once. It lives in memory: a new start gives every lease a
+ * fresh term; only that there is a mass silence outlives it. A stall of this process extends them all.
  */
 export class Expiry {
   readonly #parts: ExpiryParts;
@@ -41,12 +43,12 @@ export class Expiry {
 
   constructor(parts: ExpiryParts) {
     this.#parts = parts;
-    this.#awake = new AwakeClock(parts.clock, () => this.#leases.size + this.#forgetting.size > 0);
+    this.#awake = new AwakeClock(parts.clock, () => this.#isAwakeNeeded);
     this.#leases = new Leases(this.#awake, (key) => this.#missed(key));
     this.#forgetting = new Leases(this.#awake, (key) => this.#forget(key));
     this.#silence = new MassSilence({
       ...parts.massSilence,
-      clock: parts.clock,
+      clock: this.#awake,
       countInstances: () => parts.countInstances(),
       onTurn: (silence) => this.#turned(silence),
     });
@@ -89,8 +91,20 @@ export class Expiry {
     if (former === undefined) return;
     const silent = isSilent(record);
     if (silent === isSilent(former)) return;
-    if (silent) this.#silence.fell(keyOf(record));
+    if (silent) this.#silence.fell(keyOf(record), record.revision);
     else this.#silence.rose(keyOf(record));
+  }
+
+  /** Replay has ended: where a mass silence was on when the last process did, it is on again for who is silent still. */
+  resumeSilence(records: Iterable<ServiceRecord>): void {
+    const { keptSilence, isOurs } = this.#parts;
+    const { since } = keptSilence;
+    if (since === undefined) return;
+    const keys: string[] = [];
+    for (const record of records)
+      if (isOurs(record) && isSilentSince(record, since)) keys.push(keyOf(record));
+    if (keys.length > 0) this.#silence.resume(keys, since);
+    else keptSilence.keep(undefined);
   }
 
   /** A record is gone, or no longer ours. */
@@ -105,6 +119,10 @@ export class Expiry {
     this.#leases.close();
     this.#forgetting.close();
     this.#silence.close();
+  }
+
+  get #isAwakeNeeded(): boolean {
+    return this.#leases.size + this.#forgetting.size > 0 || this.#silence.isOn;
   }
 
   #drop(key: string): void {
@@ -148,8 +166,9 @@ export class Expiry {
 
   #turned(silence: Silence): void {
     const { isOn, silent, total } = silence;
-    const { logger, onSilence } = this.#parts;
+    const { logger, keptSilence, onSilence } = this.#parts;
     if (isOn) {
+      this.#awake.watch();
       logger.error(
         { silent, total },
         `Mass silence: ${silent} of ${total} instances fell silent at once. It is more likely that the network, or this registry, is ill: nothing is removed until it clears, and lookups also answer those, marked stale.`,
@@ -157,6 +176,7 @@ export class Expiry {
     } else {
       logger.warn({ silent, total }, `Mass silence has ended; ${silent} instances of it are silent still.`);
     }
+    keptSilence.keep(this.#silence.since);
     onSilence(silence);
   }
 }

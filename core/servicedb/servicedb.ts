@@ -12,6 +12,7 @@ import { Drafts, type Which } from './drafts.js';
 import { Expiry } from './expiry.js';
 import { fireHooks } from './fire-hooks.js';
 import { IdBlock } from './id-block.js';
+import { KeptSilence } from './kept-silence.js';
 import type { ServiceDBOptions } from './options.js';
 import {
   instanceKey,
@@ -39,8 +40,6 @@ export type { Changes } from './service-changes.js';
 export type { Lookup } from './service-reads.js';
 
 const INTERNAL: By = Object.freeze({ who: 'registry', door: 'internal' });
-/** Fewer than this are never a mass. */
-const LEAST_MASS = 5;
 /** What a heartbeat, and what a registration, takes back. */
 const HEARTBEAT: readonly Voice[] = ['lease'];
 const REGISTER: readonly Voice[] = ['lease', 'exited'];
@@ -96,10 +95,10 @@ export class ServiceDB extends ServiceChanges {
       forgetAfterMs: options.forgetAfterMs,
       massSilence: {
         share: options.massSilenceShare,
-        least: LEAST_MASS,
         windowMs: options.massSilenceWindowMs,
         maxMs: options.massSilenceMaxMs,
       },
+      keptSilence: new KeptSilence(catalogue, (say) => this.#speak(say, INTERNAL)),
       record: (key) => this.#shelf.record(key),
       isOurs: (record) => record.home === this.home,
       countInstances: () => this.records.size,
@@ -145,6 +144,7 @@ export class ServiceDB extends ServiceChanges {
       this.#expiry.watchOver(record, undefined);
       this.follow(record, undefined);
     }
+    this.#expiry.resumeSilence(this.records);
   }
 
   /** Callers that wait for a service are told that the registry stops. */
@@ -310,7 +310,7 @@ export class ServiceDB extends ServiceChanges {
           });
           changes.push(this.#drafts.put(key, registration));
         }
-        if (current !== undefined && request.ttlMs !== undefined) this.#expiry.renew(key, request.ttlMs);
+        if (current?.ttlMs !== undefined) this.#expiry.renew(key, current.ttlMs);
         if (managed !== undefined) changes.push(...this.#drafts.opinion(key, 'managed', managed));
         const answer = () => {
           this.#isAlive(key, REGISTER, by);

@@ -183,6 +183,18 @@ describe('a lease', () => {
     expect(statuses()).toEqual(['running', 'error']);
   });
 
+  it('is not made shorter by a registration that could not be stored', async () => {
+    const store = new ScriptedStore();
+    const { services, clock } = await makeServiceDB({ store });
+    void services.register({ ...ECHO, ttlMs: HOUR });
+    await store.settle();
+    const refused = Promise.resolve(services.register({ ...ECHO, ttlMs: 1_000 }));
+    store.refuse();
+    await expect(refused).rejects.toMatchObject({ code: 'STORE_FULL' });
+    clock.advance(60_000);
+    expect(services.instance('echo', 'a')?.status).toBe('running');
+  });
+
   it.each([
     ['before it is due', 1_000],
     ['across its end', 4_000],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { makeServiceDB } from '../../support/make-servicedb.js';
+import { copyEntries, ScriptedStore } from '../../support/scripted-store.js';
 
 const ECHO = { name: 'echo', host: '10.0.0.1', port: 9000 };
 const ERROR = { status: 'error', reason: 'refused' } as const;
@@ -151,6 +152,17 @@ describe('mass silence', () => {
     expect(services.find().map(({ instance }) => instance)).toEqual(alive);
   });
 
+  it('is not cut short by a stall of this process, which heard nobody meanwhile', async () => {
+    const { names, silences, fail, clock } = await many(10);
+    fail(...names);
+    clock.advance(60_000);
+    clock.stall(2 * HOUR);
+    clock.advance(HOUR - 61_000);
+    expect(silences).toEqual(['on 6/10']);
+    clock.advance(1_200);
+    expect(silences).toEqual(['on 6/10', 'off 10/10']);
+  });
+
   it('of one alone is only that: it is forgotten as usual', async () => {
     const { services, clock, silences, names } = await many(10, 60_000);
     for (let at = 0; at < 2 * HOUR; at += 30_000) {
@@ -159,5 +171,59 @@ describe('mass silence', () => {
     }
     expect(services.count()).toBe(9);
     expect(silences).toEqual([]);
+  });
+});
+
+describe('a mass silence in which the registry is restarted', () => {
+  const options = { massSilenceMaxMs: 3 * HOUR };
+
+  /** Ten with a lease, of which `i0` fell silent long before six others did at once; then a restart. */
+  async function restart(more: { recovers?: readonly string[] } = {}) {
+    const store = new ScriptedStore();
+    const before = await makeServiceDB({ store, options });
+    const names = Array.from({ length: 10 }, (_, at) => `i${at}`);
+    for (const instance of names) void before.services.register({ ...ECHO, instance, ttlMs: 60_000 });
+    await store.settle();
+    before.services.observe('echo', 'i0', ERROR);
+    before.clock.advance(WINDOW + 1);
+    for (const instance of names.slice(1, 7)) before.services.observe('echo', instance, ERROR);
+    for (const instance of more.recovers ?? []) before.services.observe('echo', instance, undefined);
+    return { ...(await again(before)), wasSilent: before.services.isMassSilent };
+  }
+
+  async function again({ catalogue }: Pick<Awaited<ReturnType<typeof makeServiceDB>>, 'catalogue'>) {
+    const store = new ScriptedStore();
+    store.entries.push(...copyEntries(catalogue.entries()));
+    const made = await makeServiceDB({ store, options });
+    const settle = async (ms: number) => {
+      for (let at = 0; at < ms; at += 30_000) {
+        await made.clock.advanceAsync(30_000);
+        await store.settle();
+      }
+    };
+    const stale = () => made.services.lookup('echo').stale.map(({ instance }) => instance);
+    return { ...made, settle, stale };
+  }
+
+  it('goes on: who was answered as stale still is, and nobody is removed', async () => {
+    const { services, stale, settle, wasSilent } = await restart();
+    expect([wasSilent, services.isMassSilent]).toEqual([true, true]);
+    expect(stale()).toEqual(['i1', 'i2', 'i3', 'i4', 'i5', 'i6']);
+    await settle(2 * HOUR);
+    expect(services.count()).toBe(10);
+    await settle(2 * HOUR);
+    expect([services.isMassSilent, services.count()]).toEqual([false, 0]);
+  });
+
+  it('ends as any other, and then a further restart knows nothing of it', async () => {
+    const made = await restart();
+    for (const instance of ['i1', 'i2', 'i3', 'i4']) made.services.observe('echo', instance, undefined);
+    expect(made.services.isMassSilent).toBe(false);
+    expect((await again(made)).services.isMassSilent).toBe(false);
+  });
+
+  it('that was over before does not begin again', async () => {
+    const { services, stale } = await restart({ recovers: ['i1', 'i2', 'i3', 'i4'] });
+    expect([services.isMassSilent, stale()]).toEqual([false, []]);
   });
 });
