@@ -13,10 +13,7 @@ export class KeptSilence {
   readonly #speak: (say: () => readonly Draft[]) => void;
 
   /** `speak` stores what is volatile. */
-  constructor(
-    catalogue: Pick<Catalogue, 'state' | 'valueOf'>,
-    speak: (say: () => readonly Draft[]) => void,
-  ) {
+  constructor(catalogue: Pick<Catalogue, 'state' | 'valueOf'>, speak: (say: () => readonly Draft[]) => void) {
     this.#catalogue = catalogue;
     this.#speak = speak;
   }

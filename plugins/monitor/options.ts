@@ -17,8 +17,10 @@ export const TIMEOUT_MS = 2_000;
 /** After which part of its interval one is checked again where nobody says. */
 export const RETRY_PART = 0.2;
 
+type Duration = z.ZodType<number, number | string>;
+
 /** What a check says beside what its checker takes. */
-function checkSchema(interval: z.ZodType<number, number | string>) {
+function checkSchema(interval: Duration, retry: Duration) {
   return z.looseObject(
     {
       kind: z.string(),
@@ -35,8 +37,9 @@ function checkSchema(interval: z.ZodType<number, number | string>) {
 
 /** A check as it is written: in the configuration it may be made more often than a registration may ask for. */
 export const checkSchemas = {
-  config: checkSchema(duration({ min: 100, max: DAY_MS })),
-  registration: checkSchema(duration({ min: 1_000, max: DAY_MS })),
+  config: checkSchema(duration({ min: 100, max: DAY_MS }), retry),
+  // What swings within its thresholds is in doubt for ever: `retry` is then its interval.
+  registration: checkSchema(duration({ min: 1_000, max: DAY_MS }), duration({ min: 100, max: DAY_MS })),
 };
 
 const someCheck = z.looseObject({ kind: z.string() }, { error: "expected a check, such as { kind: 'tcp' }" });

@@ -163,8 +163,7 @@ export class Watch implements CheckOwner {
     const fields = fieldsOf(this.#record);
     const { service, instance } = fields;
     if (!this.#context.api.services.observe(service, instance, opinion)) return;
-    const text =
-      opinion === undefined ? `no longer ${said?.status}` : `${opinion.status}: ${opinion.reason}`;
+    const text = opinion === undefined ? `no longer ${said?.status}` : `${opinion.status}: ${opinion.reason}`;
     this.#context.info(fields, `"${service}" (${instance}): ${text}`);
   }
 }

@@ -56,6 +56,7 @@ describe('a registration with checks of its own', () => {
   test.each([
     [{ kind: 'fake', pth: '/' }, /unknown key "pth". Did you mean "path"\?/],
     [{ kind: 'fake', interval: '1ms' }, /"interval": expected a duration from 1000 ms/],
+    [{ kind: 'fake', retry: '10ms' }, /"retry": expected a duration from 100 ms/],
     [{ kind: 'fake', timeout: '1h' }, /"timeout": expected a duration/],
     [{ kind: 'fake', failures: 0 }, /"failures"/],
   ])('that makes no sense, %j, is not run, and the log says what is wrong', async (check, message) => {
