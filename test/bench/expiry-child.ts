@@ -13,7 +13,7 @@ const ENDS = 400;
 const HEARTBEATS = 200_000;
 const SECOND = 1_000;
 
-/** What one round took, in nanoseconds each. */
+/** What one round took, in nanoseconds of processor time each. */
 export interface ExpiryRound {
   readonly end: number;
   readonly heartbeat: number;
@@ -45,22 +45,22 @@ async function steady(count: number): Promise<() => ExpiryRound> {
     clock.advance(9 * SECOND);
 
     const others = shuffledNumbers(HEARTBEATS, count, round * 11).filter((at) => !ending.has(at));
-    let began = performance.now();
+    let began = process.cpuUsage();
     for (const at of others) services.heartbeat(instances[at]!.name, { instance: nameAt(instances[at]!) });
-    const heartbeat = ((performance.now() - began) / others.length) * 1e6;
+    const heartbeat = spentSince(began) / others.length;
 
-    began = performance.now();
+    began = process.cpuUsage();
     clock.advance(SECOND);
-    const end = ((performance.now() - began) / doomed.length) * 1e6;
+    const end = spentSince(began) / doomed.length;
     const ill = doomed.filter((one) => services.instance(one.name, nameAt(one))?.status !== 'running').length;
     if (ill !== ENDS) throw new Error(`expected ${ENDS} leases to have ended, not ${ill}`);
 
     let found = 0;
     for (const at of others) if (bare.has(keys[at]!)) found += 1;
     const wanted = Array.from(ending, (at) => keys[at]!);
-    began = performance.now();
+    began = process.cpuUsage();
     for (const key of wanted) if (bare.get(key)?.one !== undefined) found += 1;
-    const get = ((performance.now() - began) / wanted.length) * 1e6;
+    const get = spentSince(began) / wanted.length;
     if (found !== others.length + ending.size) throw new Error('a key was not found');
 
     for (const one of doomed) services.register({ ...one, ttlMs: 86_400 * SECOND });
@@ -80,7 +80,7 @@ async function allAtOnce(count: number): Promise<AllEnd> {
   });
   const instances = Array.from({ length: count }, (_, at) => instanceOf(at, count));
   for (const one of instances) await services.register({ ...one, ttlMs: 3_600 * SECOND });
-  for (const one of instances) await services.register({ ...one, ttlMs: 20 * SECOND });
+  for (const one of instances) await services.register({ ...one, ttlMs: 40 * SECOND });
   while (ended === 0) await wait(1);
   let longest = 0;
   for (let before = performance.now(); ended < count; ) {
@@ -102,6 +102,12 @@ function instanceOf(at: number, count: number) {
     host: string;
     port: number;
   };
+}
+
+/** Nanoseconds of processor time: the clock on the wall also counts what other processes of this machine took. */
+function spentSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) * 1e3;
 }
 
 function nameAt({ host, port }: { host: string; port: number }): string {
