@@ -1,7 +1,7 @@
 import { type Awaitable, isPromise } from '../awaitable.js';
 import type { Catalogue, Draft } from '../catalogue.js';
 import type { Clock } from '../clock.js';
-import { messageOf, RegistryError } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { Hooks, RecordChange } from '../hooks.js';
 import type { Logger } from '../logger.js';
 import type { Collection, MicroDB } from '../microdb/index.js';
@@ -11,25 +11,18 @@ import { Demands } from './demands.js';
 import { Drafts, type Which } from './drafts.js';
 import { Expiry } from './expiry.js';
 import { fireHooks } from './fire-hooks.js';
-import { IdBlock } from './id-block.js';
 import { KeptSilence } from './kept-silence.js';
 import type { ServiceDBOptions } from './options.js';
 import {
   instanceKey,
-  mergeRecord,
   type Opinion,
   registrationOf,
   type ServiceRecord,
   type Status,
   type Voice,
 } from './record.js';
-import { saysTheSame, toRegistration } from './registration.js';
-import {
-  parseAmendedRequest,
-  parseRegisterRequest,
-  type RegisterInput,
-  type RegisterRequest,
-} from './request.js';
+import { type RegisterOptions, Registrations } from './registrations.js';
+import { parseRegisterRequest, type RegisterInput, type RegisterRequest } from './request.js';
 import { ServiceChanges } from './service-changes.js';
 import { ServiceShelf } from './service-shelf.js';
 
@@ -56,10 +49,9 @@ export class ServiceDB extends ServiceChanges {
   readonly #hooks: Hooks;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #options: ServiceDBOptions;
-  readonly #ids: IdBlock;
   readonly #drafts: Drafts;
   readonly #expiry: Expiry;
+  readonly #registrations: Registrations;
   readonly #demands: Demands;
 
   constructor(parts: {
@@ -83,10 +75,8 @@ export class ServiceDB extends ServiceChanges {
     this.#hooks = hooks;
     this.#clock = clock;
     this.#logger = parts.logger;
-    this.#options = options;
     this.#shelf = new ServiceShelf(db, this.log, (changes, commit) => this.#changed(changes, commit));
     catalogue.addShelf(this.#shelf);
-    this.#ids = new IdBlock(parts.store);
     this.#drafts = new Drafts(catalogue, this.#shelf);
     this.#demands = new Demands(hooks, clock);
     this.#expiry = new Expiry({
@@ -108,6 +98,17 @@ export class ServiceDB extends ServiceChanges {
       },
       onForgotten: async ({ name, id, instance }) => void (await this.unregister(name, { id, instance })),
       onSilence: (silence) => hooks.silence.call(silence),
+    });
+    this.#registrations = new Registrations({
+      catalogue,
+      shelf: this.#shelf,
+      drafts: this.#drafts,
+      expiry: this.#expiry,
+      store: parts.store,
+      hooks,
+      clock,
+      options,
+      isAlive: (key, by) => this.#isAlive(key, REGISTER, by),
     });
   }
 
@@ -163,22 +164,13 @@ export class ServiceDB extends ServiceChanges {
    * Registers an instance, or renews it under the same id where (name, instance) is known; without an instance name it
    * is `host:port`. INVALID_ARGUMENT, REFUSED (a policy plugin), LIMIT_REACHED, STORE_…
    */
-  register(
-    input: RegisterInput,
-    options: { by?: By; owner?: string; managed?: Opinion } = {},
-  ): Awaitable<ServiceRecord> {
+  register(input: RegisterInput, options: RegisterOptions = {}): Awaitable<ServiceRecord> {
     return this.registerParsed(parseRegisterRequest(input), options);
   }
 
   /** `register` for a door that has parsed the request already. */
-  registerParsed(
-    request: RegisterRequest,
-    options: { by?: By; owner?: string; managed?: Opinion } = {},
-  ): Awaitable<ServiceRecord> {
-    if (!this.#hooks.register.isTapped) return this.#register(request, options);
-    return this.#hooks.register
-      .promise(request)
-      .then((amended) => this.#register(parseAmendedRequest(amended, request), options));
+  registerParsed(request: RegisterRequest, options: RegisterOptions = {}): Awaitable<ServiceRecord> {
+    return this.#registrations.register(request, options.by ?? INTERNAL, options);
   }
 
   /** Removes instances of a name; answers how many. None is no error. */
@@ -279,61 +271,6 @@ export class ServiceDB extends ServiceChanges {
   }
 
   // Within.
-
-  #register(
-    request: RegisterRequest,
-    options: { by?: By; owner?: string; managed?: Opinion },
-  ): Awaitable<ServiceRecord> {
-    const { by = INTERNAL, owner = by.door, managed } = options;
-    const { name, instance = `${request.host}:${request.port}` } = request;
-    const key = instanceKey(name, instance);
-    if (this.#drafts.registration(key) === undefined) {
-      const isReady = this.#ids.ready();
-      if (isPromise(isReady)) return isReady.then(() => this.#register(request, options));
-    }
-    let id: number | undefined;
-    return this.#catalogue.write(
-      () => {
-        const current = this.#drafts.registration(key);
-        const isNews = current === undefined || !saysTheSame(current, request, owner, this.home);
-        let registration = current;
-        const changes: Draft[] = [];
-        if (registration === undefined || isNews) {
-          if (current === undefined) id ??= this.#newId();
-          const now = this.#clock.now();
-          registration = toRegistration(request, instance, {
-            id: current?.id ?? id ?? 0,
-            owner,
-            home: this.home,
-            registeredAt: current?.registeredAt ?? now,
-            updatedAt: now,
-          });
-          changes.push(this.#drafts.put(key, registration));
-        }
-        if (current?.ttlMs !== undefined) this.#expiry.renew(key, current.ttlMs);
-        if (managed !== undefined) changes.push(...this.#drafts.opinion(key, 'managed', managed));
-        const answer = () => {
-          this.#isAlive(key, REGISTER, by);
-          // Removed again by the time its caller is answered, it is shown as it was registered.
-          const record = this.#shelf.record(key);
-          if (record?.voices?.check !== undefined) this.#hooks.renewed.call(record);
-          return record ?? mergeRecord(registration, 0, undefined, this.#catalogue.revision);
-        };
-        return { changes, answer };
-      },
-      by,
-      'durable',
-    );
-  }
-
-  #newId(): number {
-    const { maxInstances } = this.#options;
-    if (this.#drafts.hasRoom(maxInstances)) return this.#ids.take();
-    throw new RegistryError(
-      'LIMIT_REACHED',
-      `${maxInstances} instances are registered, which is the limit; raise services.maxInstances, or unregister some.`,
-    );
-  }
 
   /**
    * What is observed of an instance, applied before this returns. Answers whether there is one: as long as the feed has
