@@ -1,24 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isIP, isIPv4 } from 'node:net';
-import { hostname, networkInterfaces } from 'node:os';
+import { isIP } from 'node:net';
 import type { Clock } from './clock.js';
 import { RegistryError } from './errors.js';
 import type { Refusal } from './http-refuse.js';
+import { canonical, type Machine, ThisMachine } from './this-machine.js';
 
-/** The names and addresses of the machine we run on. */
-export interface Machine {
-  hostname(): string;
-  addresses(): readonly string[];
-}
-
-const thisMachine: Machine = {
-  hostname,
-  addresses: () =>
-    Object.values(networkInterfaces()).flatMap((entries) => entries?.map((entry) => entry.address) ?? []),
-};
-
-/** Addresses come and go with networks; asking the system for them costs too much for every stray request. */
-const ADDRESSES_AGE_MS = 5000;
 /** Hosts differ in port and case only, so a few are all that honest clients send. */
 const KNOWN_HOSTS = 256;
 /** A lower-case name or bracketed IPv6 address, and a port. 255 is the longest DNS name. */
@@ -32,18 +18,14 @@ const AUTHORITY = /^(?:\[([0-9a-f:.]{2,45})\]|([a-z0-9_](?:[a-z0-9_.-]{0,252}[a-
 export class HostRule {
   readonly #plugin: string;
   readonly #allowed: ReadonlySet<string>;
-  readonly #clock: Clock;
-  readonly #machine: Machine;
+  readonly #machine: ThisMachine;
   /** Host headers that passed, as sent. Refused ones are not kept: an address may become ours. */
   readonly #passed = new Set<string>();
-  #own: ReadonlySet<string> = new Set();
-  #ownReadAt = Number.NEGATIVE_INFINITY;
 
   /** `allowedHosts`: names or addresses, without port. Throws `INVALID_ARGUMENT` for what is neither. */
-  constructor(plugin: string, allowedHosts: readonly string[], clock: Clock, machine: Machine = thisMachine) {
+  constructor(plugin: string, allowedHosts: readonly string[], clock: Clock, machine?: Machine) {
     this.#plugin = plugin;
-    this.#clock = clock;
-    this.#machine = machine;
+    this.#machine = new ThisMachine(clock, machine);
     this.#allowed = new Set(allowedHosts.map((host) => allowedHost(plugin, host)));
   }
 
@@ -62,7 +44,7 @@ export class HostRule {
   #objectionToHost(header: string): Refusal | undefined {
     const host = hostOf(header);
     if (host === undefined) return badHost('has a malformed or a second Host header');
-    if (!isLoopback(host) && !this.#allowed.has(host) && !this.#isOwn(host)) {
+    if (!this.#allowed.has(host) && !this.#machine.has(host)) {
       const remedy = `add it to allowedHosts in the options of the plugin "${this.#plugin}"`;
       return {
         status: 403,
@@ -73,21 +55,6 @@ export class HostRule {
     if (this.#passed.size < KNOWN_HOSTS) this.#passed.add(header);
     return undefined;
   }
-
-  #isOwn(host: string): boolean {
-    const now = this.#clock.monotonic();
-    if (now - this.#ownReadAt > ADDRESSES_AGE_MS) {
-      this.#ownReadAt = now;
-      const names = [this.#machine.hostname(), ...this.#machine.addresses()];
-      this.#own = new Set(names.map((name) => canonical(name.toLowerCase())));
-    }
-    return this.#own.has(host);
-  }
-}
-
-/** Whether a host, as one configures or calls it, can be reached from this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 /** The host of a Host header: lower case, without port, brackets and the root's dot; undefined if it is malformed. */
@@ -98,12 +65,6 @@ export function hostOf(header: string): string | undefined {
   const [, ipv6, name] = match;
   if (ipv6 === undefined) return name;
   return isIP(ipv6) === 6 ? canonical(ipv6) : undefined;
-}
-
-/** IPv6 has many spellings for one address (RFC 5952); URL writes the shortest. */
-function canonical(host: string): string {
-  if (isIP(host) !== 6 || host.includes('%')) return host;
-  return new URL(`http://[${host}]/`).hostname.slice(1, -1);
 }
 
 function allowedHost(plugin: string, entry: string): string {

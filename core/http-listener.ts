@@ -3,10 +3,10 @@ import { messageOf, RegistryError } from './errors.js';
 import type { Door, DoorSpec } from './http-door.js';
 import { Doorway } from './http-doorway.js';
 import type { ExchangeContext } from './http-exchange.js';
-import { isLoopback } from './http-host-rule.js';
 import { Outbox } from './http-outbox.js';
 import { DoorServer } from './http-server.js';
 import { Unpacker } from './http-unpack.js';
+import { isLoopback } from './this-machine.js';
 
 export type { Door, DoorLimits, DoorPage, DoorReply, DoorRequest, DoorSpec, DoorTls } from './http-door.js';
 export { DEFAULT_DOOR_LIMITS } from './http-door.js';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../core/clock.js';
-import { HostRule, hostOf, isLoopback } from '../../core/http-host-rule.js';
+import { HostRule, hostOf } from '../../core/http-host-rule.js';
+import { isLoopback } from '../../core/this-machine.js';
 
 function ruleFor(allowedHosts: readonly string[] = [], addresses: string[] = []) {
   let now = 0;

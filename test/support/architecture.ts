@@ -26,7 +26,17 @@ const HOMES: { readonly [name: string]: readonly string[] } = {
 /** What ServiceDB stands on, beside MicroDB; the last row are leaves, which import nothing but each other. */
 const UNDER_SERVICEDB: ReadonlySet<string> = new Set([
   ...['store', 'hooks', 'catalogue'],
-  ...['errors', 'clock', 'due-heap', 'json', 'awaitable', 'schema', 'logger', 'kept-by-revision'],
+  ...[
+    'errors',
+    'clock',
+    'due-heap',
+    'json',
+    'awaitable',
+    'schema',
+    'logger',
+    'kept-by-revision',
+    'this-machine',
+  ],
 ]);
 
 /**
