@@ -12,6 +12,7 @@ import { instanceKey, mergeRecord, type Opinion, type ServiceRecord } from './re
 import { saysTheSame, toRegistration } from './registration.js';
 import { parseAmendedRequest, type RegisterRequest } from './request.js';
 import type { ServiceShelf } from './service-shelf.js';
+import { SUPERVISOR, type Supervised } from './supervised.js';
 
 /** What is said of a registration beside the request. */
 export interface RegisterOptions {
@@ -27,6 +28,7 @@ export interface RegistrationParts {
   readonly shelf: ServiceShelf;
   readonly drafts: Drafts;
   readonly expiry: Expiry;
+  readonly supervised: Supervised;
   readonly store: Pick<Store, 'reserveIds'>;
   readonly hooks: Hooks;
   readonly clock: Clock;
@@ -54,20 +56,25 @@ export class Registrations {
       .then((amended) => this.#write(parseAmendedRequest(amended, request), by, options));
   }
 
-  #write(request: RegisterRequest, by: By, options: RegisterOptions): Awaitable<ServiceRecord> {
-    const { catalogue, shelf, drafts, expiry, hooks, clock } = this.#parts;
-    const { owner = by.door, managed } = options;
-    const { name, instance = `${request.host}:${request.port}` } = request;
+  #write(asked: RegisterRequest, by: By, options: RegisterOptions): Awaitable<ServiceRecord> {
+    const { catalogue, shelf, drafts, expiry, hooks, clock, supervised } = this.#parts;
+    const { owner: asker = by.door, managed } = options;
+    const meant = asker === SUPERVISOR ? undefined : supervised.meant(asked);
+    const { name } = asked;
+    const instance = meant ?? asked.instance ?? `${asked.host}:${asked.port}`;
     const { home } = catalogue.state;
     const key = instanceKey(name, instance);
     if (drafts.registration(key) === undefined) {
       const isReady = this.#ids.ready();
-      if (isPromise(isReady)) return isReady.then(() => this.#write(request, by, options));
+      if (isPromise(isReady)) return isReady.then(() => this.#write(asked, by, options));
     }
     let id: number | undefined;
     return catalogue.write(
       () => {
         const current = drafts.registration(key);
+        const isOwnWord = current?.owner === SUPERVISOR && asker !== SUPERVISOR;
+        const owner = isOwnWord ? SUPERVISOR : asker;
+        const request = isOwnWord ? supervised.merge(asked, current) : asked;
         const isNews = current === undefined || !saysTheSame(current, request, owner, home);
         let registration = current;
         const changes: Draft[] = [];

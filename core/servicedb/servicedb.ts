@@ -6,6 +6,7 @@ import type { Hooks, RecordChange } from '../hooks.js';
 import type { Logger } from '../logger.js';
 import type { Collection, MicroDB } from '../microdb/index.js';
 import type { By, FeedCommit, Store } from '../store.js';
+import { ThisMachine } from '../this-machine.js';
 import { ChangeLog } from './change-log.js';
 import { Demands } from './demands.js';
 import { Drafts, type Which } from './drafts.js';
@@ -25,6 +26,7 @@ import { type RegisterOptions, Registrations } from './registrations.js';
 import { parseRegisterRequest, type RegisterInput, type RegisterRequest } from './request.js';
 import { ServiceChanges } from './service-changes.js';
 import { ServiceShelf } from './service-shelf.js';
+import { Supervised } from './supervised.js';
 
 export type { Stretch } from './change-log.js';
 export type { Which } from './drafts.js';
@@ -52,6 +54,7 @@ export class ServiceDB extends ServiceChanges {
   readonly #drafts: Drafts;
   readonly #expiry: Expiry;
   readonly #registrations: Registrations;
+  readonly #supervised: Supervised;
   readonly #demands: Demands;
 
   constructor(parts: {
@@ -99,11 +102,13 @@ export class ServiceDB extends ServiceChanges {
       onForgotten: async ({ name, id, instance }) => void (await this.unregister(name, { id, instance })),
       onSilence: (silence) => hooks.silence.call(silence),
     });
+    this.#supervised = new Supervised(new ThisMachine(clock));
     this.#registrations = new Registrations({
       catalogue,
       shelf: this.#shelf,
       drafts: this.#drafts,
       expiry: this.#expiry,
+      supervised: this.#supervised,
       store: parts.store,
       hooks,
       clock,
@@ -143,6 +148,7 @@ export class ServiceDB extends ServiceChanges {
     this.log.startAt(this.#catalogue.revision);
     for (const record of this.records) {
       this.#expiry.watchOver(record, undefined);
+      this.#supervised.follow(record, undefined);
       this.follow(record, undefined);
     }
     this.#expiry.resumeSilence(this.records);
@@ -311,6 +317,7 @@ export class ServiceDB extends ServiceChanges {
   #changed(changes: readonly RecordChange[], commit: FeedCommit): void {
     for (const { record, previous } of changes) {
       this.follow(record, previous);
+      this.#supervised.follow(record, previous);
       if (record !== undefined) this.#appeared(record, previous);
       else if (previous !== undefined) this.#disappeared(previous);
     }

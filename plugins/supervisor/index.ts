@@ -35,6 +35,7 @@ export default definePlugin({
       isOpen = true;
       supervisor.reconcile();
     });
+    api.hooks.unregistered.tap(({ name, instance }) => supervisor.unregistered(name, instance));
     api.hooks.demand.tapPromise(({ name }, { signal }) => supervisor.demand(name, signal));
     api.hooks.stop.tapPromise(async ({ signal }) => {
       closing.abort();

@@ -61,6 +61,14 @@ export class Place {
     return this.#state.process === 'EXITED' && !this.#isWanted;
   }
 
+  /** Whether this very instance is here, and not on its way out. */
+  isRunning(instance: string): boolean {
+    const { process } = this.#state;
+    return (
+      (process === 'STARTING' || process === 'RUNNING') && this.#instance?.document.instance === instance
+    );
+  }
+
   /** Brings what is nearer to what is wanted, by one step that is possible now. The end of that step calls it again. */
   want(isWanted = this.#isWanted): void {
     this.#isWanted = isWanted;

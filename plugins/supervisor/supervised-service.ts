@@ -57,6 +57,14 @@ export class SupervisedService implements PlaceOwner {
     return this.#running > before || undefined;
   }
 
+  /** An instance was taken out of the registry by somebody else: it is stopped, and replaced where too few are left. */
+  unregistered(instance: string): void {
+    const place = this.#places.find((one) => one.isRunning(instance));
+    if (place === undefined) return;
+    place.want(false);
+    this.reconcile();
+  }
+
   changed(): void {
     for (const look of [...this.#waiters]) look();
   }

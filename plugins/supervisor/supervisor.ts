@@ -49,6 +49,11 @@ export class Supervisor {
     return this.#services.get(name)?.demand(signal);
   }
 
+  /** Somebody took an instance out of the registry: where it runs here, that asks to stop it. */
+  unregistered(name: string, instance: string): void {
+    this.#services.get(name)?.unregistered(instance);
+  }
+
   /** Stops everything at once, as gently as each spec says. */
   async shut(): Promise<void> {
     const services = [...this.#services.values()].map((service) => service.shut());
