@@ -74,3 +74,13 @@ it('promises are settled between one timer and the next', async () => {
   await onOwnTurn(() => clock.advanceSettled(2));
   expect(seen).toEqual(['first', 'its timer', 'second']);
 });
+
+it('a timer that sets itself again without delay is found out, and one with the least delay is not', () => {
+  const clock = new FakeClock();
+  const again = (delayMs: number) => () => void clock.setTimer(delayMs, again(delayMs));
+  clock.advance(1_000_000_000);
+  again(1e-12)();
+  clock.advance(0.01);
+  again(0)();
+  expect(() => clock.advance(1)).toThrow('time does not pass');
+});

@@ -3,6 +3,9 @@ import { TimerHeap } from './timer-heap.js';
 
 /** Wall time starts here unless a test says otherwise: 2026-01-01T00:00:00Z. */
 const START = Date.UTC(2026, 0, 1);
+const LEAST_MS = 1e-6;
+/** More timers than this at one point of time set each other again and again. */
+const MOST_AT_ONCE = 1_000_000;
 
 /**
  * A clock that stands still until a test moves it, with chance from a seed: the same seed gives the same numbers and
@@ -15,6 +18,8 @@ export class FakeClock implements Clock {
   #start: number;
   #elapsed = 0;
   #order = 0;
+  /** How many have fired since time last passed. */
+  #atOnce = 0;
   #state: number;
 
   constructor(options: { now?: number; seed?: number } = {}) {
@@ -100,7 +105,9 @@ export class FakeClock implements Clock {
   }
 
   #set(heap: TimerHeap, delayMs: number, run: () => void): Timer {
-    const pending = { due: this.#elapsed + Math.max(delayMs, 0), order: this.#order++, run, at: -1 };
+    // Time passes before a timer that is to wait: a delay too small to be added to it would set itself for ever.
+    const waitMs = delayMs > 0 ? Math.max(delayMs, LEAST_MS) : 0;
+    const pending = { due: this.#elapsed + waitMs, order: this.#order++, run, at: -1 };
     heap.add(pending);
     return { cancel: () => heap.remove(pending) };
   }
@@ -116,7 +123,14 @@ export class FakeClock implements Clock {
     const next = isArrival ? arrival : timer;
     if (next === undefined || next.due > end) return false;
     (isArrival ? this.#arrivals : this.#timers).remove(next);
-    this.#elapsed = Math.max(this.#elapsed, next.due);
+    if (next.due > this.#elapsed) {
+      this.#elapsed = next.due;
+      this.#atOnce = 0;
+    } else if (++this.#atOnce > MOST_AT_ONCE) {
+      throw new Error(
+        `${MOST_AT_ONCE} timers fired at ${this.#elapsed} ms, and time does not pass: ${next.run}`,
+      );
+    }
     next.run();
     return true;
   }
