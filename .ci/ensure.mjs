@@ -69,6 +69,7 @@ const sources = [
   'test/contracts',
   'test/bench',
   'test/fuzz',
+  'test/simulation',
   'tsconfig.json',
   'tsconfig.build.json',
   'package-lock.json',
