@@ -6,7 +6,9 @@ import { writeCall } from '../../transports/xml-rpc/writer.js';
 const LARGEST_JSON = 4_096;
 
 /** Asks what may be asked, and changes nothing: what is called where nobody says. */
-export const HARMLESS = 'system.listMethods';
+const HARMLESS = 'system.listMethods';
+/** Where XML-RPC servers answer, as Python's does. Elsewhere, what a POST does has nothing to do with the method in it. */
+const USUAL_PATHS: ReadonlySet<string> = new Set(['/RPC2', '/']);
 
 /** An xml-rpc check with all worked out that is the same each time. */
 export interface XmlRpcCheck {
@@ -17,6 +19,8 @@ export interface XmlRpcCheck {
   /** The call as it is sent. */
   readonly body: Buffer;
   readonly expect: Json | undefined;
+  /** It asks an XML-RPC server for its methods, in bytes none of which were chosen by who asked for the check. */
+  readonly isHarmless: boolean;
 }
 
 const credential = z.string().max(256);
@@ -56,5 +60,7 @@ export const checkOptions = z
     }
     const authorization =
       user === undefined ? undefined : `Basic ${Buffer.from(`${user}:${password ?? ''}`).toString('base64')}`;
-    return { method, path, authorization, body: Buffer.from(body), expect };
+    // Text of one's own, between lines of one's own, is a command to whatever else listens on a port (memcached, SMTP).
+    const isHarmless = method === HARMLESS && params.length === 0 && USUAL_PATHS.has(path);
+    return { method, path, authorization, body: Buffer.from(body), expect, isHarmless };
   });

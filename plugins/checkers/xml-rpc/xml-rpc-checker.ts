@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Checker, type Clock, messageOf, shown, type Verdict } from '../../../core/index.js';
 import { readMethodAnswer } from '../../transports/xml-rpc/reader.js';
 import type { XmlRpcValue } from '../../transports/xml-rpc/values.js';
-import { checkOptions, HARMLESS, type XmlRpcCheck } from './check-options.js';
+import { checkOptions, type XmlRpcCheck } from './check-options.js';
 import { type Posted, post } from './post.js';
 
 /** Of what was answered, this much stands in the output. */
@@ -13,7 +13,7 @@ export function createXmlRpcChecker(clock: Clock): Checker<typeof checkOptions> 
   return {
     kind: 'xml-rpc',
     options: checkOptions,
-    mayChange: ({ method }) => method !== HARMLESS,
+    mayChange: ({ isHarmless }) => !isHarmless,
     check: async ({ target, options: check, signal }) => {
       const begunAt = clock.monotonic();
       let outcome: Outcome;

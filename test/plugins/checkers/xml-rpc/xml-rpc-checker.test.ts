@@ -231,5 +231,12 @@ describe('a check is refused, and told why, that', () => {
 test('what calls another method than the one that lists them may change something, and so is not for any registration to ask', () => {
   const { options, mayChange } = createXmlRpcChecker(systemClock);
   expect(mayChange?.(options.parse({ path: '/' }))).toBe(false);
-  expect(mayChange?.(options.parse({ method: 'supervisor.shutdown' }))).toBe(true);
+  for (const more of [
+    { method: 'supervisor.shutdown' },
+    { path: '/actuator/shutdown' },
+    { path: '/?do=delete' },
+    { params: ['\nflush_all\n'] },
+  ]) {
+    expect(mayChange?.(options.parse(more))).toBe(true);
+  }
 });
