@@ -26,7 +26,12 @@ export const tlsOptions = z.union(
       ca: certificates.optional(),
       /** Takes any certificate. */
       insecure: z.boolean().optional(),
-      servername: z.string().min(1).max(253).optional(),
+      // It goes over the wire as it is, before anything is encrypted: a line in it would be a command to whatever listens.
+      servername: z
+        .string()
+        .max(253)
+        .regex(/^[a-z0-9_.:-]+$/i, 'expected a host name')
+        .optional(),
     }),
   ],
   { error: 'expected true, or an object of ca, insecure and servername' },

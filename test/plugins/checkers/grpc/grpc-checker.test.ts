@@ -231,6 +231,8 @@ test.each([
   [{ tls: { ca: '/etc/ssl/ca.pem' } }],
   [{ tls: { ca: '' } }],
   [{ tls: { cert: 'x' } }],
+  [{ tls: { servername: '' } }],
+  [{ tls: { servername: '\nflush_all\n' } }],
 ])('refuses %j', (given) => {
   expect(checker.options.safeParse(given).success).toBe(false);
 });
