@@ -3,7 +3,11 @@ import type { Checker, Clock, Verdict } from '../../../core/index.js';
 import type { Processes } from './processes.js';
 
 const options = z.strictObject({
-  pid: z.int().min(1),
+  // No system has larger ones, and kill(2) takes none.
+  pid: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
   /** Field 22 of /proc/PID/stat: clock ticks since boot. In digits where a door has no integers that large. */
   startTime: z
     .union([z.int().min(0), z.string().regex(/^\d{1,20}$/)], {

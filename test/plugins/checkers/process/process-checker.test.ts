@@ -166,6 +166,7 @@ test.each([
   [{ pid: -1 }],
   [{ pid: 1.5 }],
   [{ pid: '1' }],
+  [{ pid: 2 ** 31 }],
   [{ pid: 2 ** 53 }],
   [{ pid: 1, startTime: -1 }],
   [{ pid: 1, startTime: '1e3' }],
