@@ -26,6 +26,7 @@ export interface HttpCheck {
   /** Names and values in turn; `Host` only where it is not the target's own. */
   readonly headers: readonly string[];
   readonly hasHost: boolean;
+  readonly overridesMethod: boolean;
   readonly body: string | undefined;
   readonly expected: { readonly ranges: readonly StatusRange[]; readonly shown: string };
   readonly match: { readonly isFoundIn: (text: string) => boolean; readonly shown: string } | undefined;
@@ -107,6 +108,7 @@ export function createCheckOptions() {
       path: given.path,
       headers: headers.list,
       hasHost: headers.hasHost,
+      overridesMethod: headers.overridesMethod,
       body,
       expected: { ranges: typeof ranges === 'string' ? [] : ranges, shown: [given.status].flat().join(', ') },
       match: match === undefined ? undefined : { isFoundIn: isFoundIn(match), shown: match },

@@ -9,10 +9,15 @@ const OURS: ReadonlySet<string> = new Set([
   ...['te', 'trailer', 'transfer-encoding', 'upgrade'],
 ]);
 
+/** Frameworks that listen to them take a GET for whatever method they name. */
+const OVERRIDES: ReadonlySet<string> = new Set(['x-http-method', 'x-http-method-override', 'x-method-override']);
+
 /** Headers of a request as undici takes them, names and values in turn; or what is wrong with one. */
 export interface ParsedHeaders {
   readonly list: readonly string[];
   readonly hasHost: boolean;
+  /** One of them asks for another method than the request's. */
+  readonly overridesMethod: boolean;
   readonly objection: string | undefined;
 }
 
@@ -20,7 +25,7 @@ export interface ParsedHeaders {
 export function parseHeaders(given: { readonly [name: string]: string }): ParsedHeaders {
   const names = new Set<string>();
   const list: string[] = [];
-  const refused = (objection: string) => ({ list: [], hasHost: false, objection });
+  const refused = (objection: string) => ({ list: [], hasHost: false, overridesMethod: false, objection });
   for (const [name, value] of Object.entries(given)) {
     const lower = name.toLowerCase();
     const shown = JSON.stringify(name);
@@ -35,5 +40,6 @@ export function parseHeaders(given: { readonly [name: string]: string }): Parsed
   if (names.size > MOST_HEADERS) return refused(`expected at most ${MOST_HEADERS} headers`);
   if (!names.has('user-agent')) list.push('User-Agent', 'rollcall');
   if (!names.has('accept')) list.push('Accept', '*/*');
-  return { list, hasHost: names.has('host'), objection: undefined };
+  const overridesMethod = [...OVERRIDES].some((name) => names.has(name));
+  return { list, hasHost: names.has('host'), overridesMethod, objection: undefined };
 }

@@ -20,7 +20,7 @@ export function createHttpChecker(clock: Clock, ca?: string): Checker<ReturnType
   return {
     kind: 'http',
     options: createCheckOptions(),
-    mayChange: ({ method }) => method === 'POST',
+    mayChange: ({ method, overridesMethod }) => method === 'POST' || overridesMethod,
     check: async ({ target, options: check, signal }) => {
       const begunAt = clock.monotonic();
       const conclude = (status: Verdict['status'], output: string) => ({

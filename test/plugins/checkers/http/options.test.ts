@@ -114,5 +114,7 @@ test('the boot stops where the file of certificates is none, and says which', as
 test('what posts may change something, and so is not for any registration to ask', () => {
   const { mayChange } = createHttpChecker(systemClock);
   expect(mayChange?.(parse({ path: '/health' }))).toBe(false);
+  expect(mayChange?.(parse({ headers: { Accept: 'text/plain' } }))).toBe(false);
   expect(mayChange?.(parse({ method: 'POST' }))).toBe(true);
+  expect(mayChange?.(parse({ headers: { 'X-HTTP-Method-Override': 'DELETE' } }))).toBe(true);
 });
