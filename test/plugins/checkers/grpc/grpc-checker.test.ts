@@ -224,6 +224,14 @@ test('where the package was left out, the boot says what to install', async () =
   await expect(loadGrpc(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
 });
 
+test('a version of the package that secures connections in another way is refused, and does not ask in the open', async () => {
+  const renamed = { credentials: { createInsecure: () => ({ _isSecure: () => false }) } };
+  await expect(loadGrpc(() => Promise.resolve(renamed as never))).rejects.toMatchObject({
+    code: 'PLUGIN_UNLOADABLE',
+    message: expect.stringContaining('does not fit the installed version'),
+  });
+});
+
 test.each([
   [{ service: 'x'.repeat(257) }],
   [{ service: 1 }],
