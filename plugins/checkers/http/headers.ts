@@ -10,7 +10,11 @@ const OURS: ReadonlySet<string> = new Set([
 ]);
 
 /** Frameworks that listen to them take a GET for whatever method they name. */
-const OVERRIDES: ReadonlySet<string> = new Set(['x-http-method', 'x-http-method-override', 'x-method-override']);
+const OVERRIDES: ReadonlySet<string> = new Set([
+  'x-http-method',
+  'x-http-method-override',
+  'x-method-override',
+]);
 
 /** Headers of a request as undici takes them, names and values in turn; or what is wrong with one. */
 export interface ParsedHeaders {
