@@ -1,17 +1,18 @@
-import type { SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { z } from 'zod';
 import { type Checker, type Clock, messageOf, type Verdict } from '../../../core/index.js';
 import { type Answer, askHealth } from './call.js';
 import { SERVING_STATUSES } from './health-messages.js';
 import type { Grpc } from './load-grpc.js';
-import { createContext, secure, tlsOptions } from './tls.js';
+import { secure, type TlsOptions, tlsOptions } from './tls.js';
 
 const options = z.strictObject({
   /** Which of the server's services is asked for; '' is the server as a whole. */
   service: z.string().max(256).default(''),
   tls: tlsOptions.default(false),
 });
-type Options = z.output<typeof options>;
+
+const MOST_CONTEXTS = 64;
 
 export interface GrpcCheckerParts {
   readonly clock: Clock;
@@ -22,11 +23,15 @@ export interface GrpcCheckerParts {
 
 /** A checker of kind `grpc`: an instance is running while its gRPC health service says SERVING. */
 export function createGrpcChecker({ clock, grpc, ca }: GrpcCheckerParts): Checker<typeof options> {
-  // To read certificates takes milliseconds. All checks of one plan have the same options, and it is dropped with them.
-  const contexts = new WeakMap<Options, SecureContext>();
-  const contextOf = (given: Options, tls: Exclude<Options['tls'], false>) => {
-    const context = contexts.get(given) ?? createContext(tls, ca);
-    contexts.set(given, context);
+  // To read certificates takes a millisecond, and what is made of them 30 KB: instances mostly share theirs.
+  const contexts = new Map<string | undefined, SecureContext>();
+  const contextOf = (tls: TlsOptions) => {
+    const trusted = (tls === true ? undefined : tls.ca) ?? ca;
+    const context = contexts.get(trusted) ?? createSecureContext({ ca: trusted });
+    // A Map keeps its order: the one that was used longest ago is the first, and makes room.
+    contexts.delete(trusted);
+    contexts.set(trusted, context);
+    if (contexts.size > MOST_CONTEXTS) contexts.delete(contexts.keys().next().value);
     return context;
   };
   return {
@@ -35,7 +40,7 @@ export function createGrpcChecker({ clock, grpc, ca }: GrpcCheckerParts): Checke
     async check({ target: { host, port }, options: given, signal }) {
       const { service, tls } = given;
       signal.throwIfAborted();
-      const context = tls === false ? undefined : contextOf(given, tls);
+      const context = tls === false ? undefined : contextOf(tls);
       const begunAt = clock.monotonic();
       const answer = await askHealth(grpc, {
         host,

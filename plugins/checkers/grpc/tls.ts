@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
-import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { connect, type SecureContext, type TLSSocket } from 'node:tls';
 import { z } from 'zod';
 
 /** Certificates in PEM, one after another. */
@@ -37,12 +37,6 @@ export const tlsOptions = z.union(
   { error: 'expected true, or an object of ca, insecure and servername' },
 );
 export type TlsOptions = Exclude<z.output<typeof tlsOptions>, false>;
-
-/** What certificates are held against. Without any, Node's own. */
-export function createContext(tls: TlsOptions, ca: string | undefined): SecureContext {
-  const own = tls === true ? undefined : tls.ca;
-  return createSecureContext({ ca: own ?? ca });
-}
 
 /** Secures a connection; rejects with what is wrong with the other side's certificate. */
 export function secure(
