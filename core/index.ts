@@ -26,6 +26,7 @@ export type { Door, DoorPage, DoorReply, DoorRequest, DoorSpec } from './http-li
 export { deepFreeze, type Json, type JsonObject } from './json.js';
 export { KeptByRevision } from './kept-by-revision.js';
 export { KeyMap } from './key-map.js';
+export { LogBudget } from './log-budget.js';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './logger.js';
 export { MemoryStore } from './memory-store.js';
 export { compileSmallPattern } from './microdb/pattern.js';

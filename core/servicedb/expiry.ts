@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import type { Silence } from '../hooks.js';
+import { LogBudget } from '../log-budget.js';
 import type { Logger } from '../logger.js';
 import { AwakeClock } from './awake-clock.js';
 import { isSilentSince, type KeptSilence } from './kept-silence.js';
@@ -7,6 +8,8 @@ import { Leases } from './leases.js';
 import { MassSilence, type MassSilenceOptions } from './mass-silence.js';
 import { instanceKey, isSilent, type ServiceRecord } from './record.js';
 
+/** Lines a minute of leases that end. */
+const MOST_NEWS = 200;
 /** How long after a failed removal it is tried again. */
 const RETRY_MS = 10_000;
 
@@ -35,6 +38,7 @@ export interface ExpiryParts {
  */
 export class Expiry {
   readonly #parts: ExpiryParts;
+  readonly #news: LogBudget;
   readonly #awake: AwakeClock;
   readonly #leases: Leases;
   /** Leases that have ended, until what they leased is forgotten. */
@@ -43,6 +47,8 @@ export class Expiry {
 
   constructor(parts: ExpiryParts) {
     this.#parts = parts;
+    const { clock, logger } = parts;
+    this.#news = new LogBudget(clock, MOST_NEWS, (fields, message) => logger.info(fields, message));
     this.#awake = new AwakeClock(parts.clock, () => this.#isAwakeNeeded);
     this.#leases = new Leases(this.#awake, (key) => this.#missed(key));
     this.#forgetting = new Leases(this.#awake, (key) => this.#forget(key));
@@ -116,6 +122,7 @@ export class Expiry {
 
   close(): void {
     this.#awake.close();
+    this.#news.close();
     this.#leases.close();
     this.#forgetting.close();
     this.#silence.close();
@@ -140,6 +147,9 @@ export class Expiry {
     const record = this.#leased(key);
     if (record === undefined) return;
     this.#forgetting.set(key, this.#parts.forgetAfterMs);
+    const { name, instance, ttlMs } = record;
+    const text = `"${name}" (${instance}): error: no heartbeat within ${ttlMs} ms`;
+    this.#news.log({ service: name, instance }, text);
     this.#parts.onMissed(record);
   }
 
@@ -171,7 +181,7 @@ export class Expiry {
       this.#awake.watch();
       logger.error(
         { silent, total },
-        `Mass silence: ${silent} of ${total} instances fell silent at once. It is more likely that the network, or this registry, is ill: nothing is removed until it clears, and lookups also answer those, marked stale.`,
+        `Mass silence: ${silent} of ${total} instances fell silent at once. It is more likely that the network, or this registry, is ill: nothing is removed until it clears, and lookups also answer those, marked stale. \`rollcall services --status error\` lists them; where they have died after all, it ends after services.massSilenceMax, or once they are unregistered.`,
       );
     } else {
       logger.warn({ silent, total }, `Mass silence has ended; ${silent} instances of it are silent still.`);

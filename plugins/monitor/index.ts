@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   type CheckReport,
   definePlugin,
+  LogBudget,
   messageOf,
   openFilesReserved,
   RegistryError,
@@ -9,7 +10,6 @@ import {
   serviceName,
   type Timer,
 } from '../../core/index.js';
-import { LogBudget } from './log-budget.js';
 import { monitorOptions } from './options.js';
 import { type Plan, type PlanContext, planCheck } from './plan.js';
 import { Schedule } from './schedule.js';

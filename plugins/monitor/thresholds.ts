@@ -42,8 +42,16 @@ export function count(belief: Belief, verdict: Verdict, thresholds: Thresholds, 
   const inRow = level === 'error' ? errors : faults;
   const isLifted = belief.level === 'error' && level === 'degraded';
   if (!isLifted && inRow !== failures) return { ...counted, reason: belief.reason };
-  const why = isLifted ? 'was error' : `${failures} ${failures === 1 ? 'failure' : 'failures'}`;
-  return { ...counted, reason: `${subject}: ${verdict.output} (${why})` };
+  return {
+    ...counted,
+    reason: `${subject}: ${verdict.output} (${isLifted ? 'was error' : times(level, failures)})`,
+  };
+}
+
+/** A warning is no failure to who reads it. */
+function times(level: 'degraded' | 'error', count: number): string {
+  if (level === 'degraded') return count === 1 ? 'once' : `${count} in a row`;
+  return `${count} ${count === 1 ? 'failure' : 'failures'}`;
 }
 
 function streak(before: number, isCounted: boolean): number {

@@ -36,6 +36,7 @@ const UNDER_SERVICEDB: ReadonlySet<string> = new Set([
     'logger',
     'kept-by-revision',
     'this-machine',
+    'log-budget',
   ],
 ]);
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../core/clock.js';
+import { silentLogger } from '../../../core/logger.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { makeServiceDB } from '../../support/make-servicedb.js';
 import { copyEntries, ScriptedStore } from '../../support/scripted-store.js';
@@ -112,8 +113,8 @@ describe('a lease', () => {
     await services.register({ ...ECHO, ttlMs: 1_000 });
     clock.advance(1_000);
     expect(status()).toBe('error');
-    // Those of the leases, of what is to be forgotten, and the look for stalls.
-    expect(clock.timers).toBeLessThanOrEqual(3);
+    // Those of the leases, of what is to be forgotten, the look for stalls, and the lines of a minute.
+    expect(clock.timers).toBeLessThanOrEqual(4);
   });
 
   it('counts also while the instance starts', async () => {
@@ -259,5 +260,21 @@ describe('a lease', () => {
     await clock.advanceAsync(2_000);
     expect(store.waiting).toEqual([]);
     expect(services.instance('echo', 'a')?.status).toBe('running');
+  });
+});
+
+describe('the log', () => {
+  it('says of each missed lease whose it was, and of masses of them no more than how many', async () => {
+    const lines: string[] = [];
+    const say = (_fields: object, message: string) => void lines.push(message);
+    const logger = { ...silentLogger, info: say, warn: say };
+    const { services, clock } = await makeServiceDB({ logger, options: { massSilenceShare: 1 } });
+    await services.register(ECHO);
+    clock.advance(5_000);
+    expect(lines).toEqual(['"echo" (a): error: no heartbeat within 5000 ms']);
+    for (let at = 0; at < 1_000; at += 1) await services.register({ ...ECHO, instance: `i${at}` });
+    clock.advance(120_000);
+    expect(lines).toHaveLength(201);
+    expect(lines.at(-1)).toMatch(/^801 more such lines in a minute/);
   });
 });

@@ -70,7 +70,7 @@ describe('an instance', () => {
     network.answers.set(9000, 'degraded');
     await register('payments', 9000);
     await clock.advanceAsync(0);
-    const reason = 'fake 127.0.0.1:9000: it is degraded (1 failure)';
+    const reason = 'fake 127.0.0.1:9000: it is degraded (once)';
     expect(one('payments')).toMatchObject({ status: 'degraded', reason });
   });
 

@@ -48,7 +48,7 @@ test('an instance that swings between error and degraded is degraded', () => {
   const belief = countAll(['error', 'degraded', 'error'], THREE_ONE);
   expect(belief).toMatchObject({
     level: 'degraded',
-    reason: 'tcp 127.0.0.1:9000: ECONNREFUSED (3 failures)',
+    reason: 'tcp 127.0.0.1:9000: ECONNREFUSED (3 in a row)',
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../core/index.js';
+import type { Clock, Timer } from './clock.js';
 
 /** How long a span is. */
 const SPAN_MS = 60_000;
