@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { z } from 'zod';
-import { definePlugin, type Json } from '../../core/index.js';
+import { definePlugin, type Json, LogBudget } from '../../core/index.js';
 import { supervisorOptions } from './options.js';
 import { Ports } from './ports.js';
 import { processDocument } from './process-document.js';
+import { StartBudget } from './start-budget.js';
 import { Supervisor } from './supervisor.js';
 
 /** Knows what should run, and starts, restarts, adopts and stops it. */
@@ -12,6 +13,9 @@ export default definePlugin({
   options: supervisorOptions,
   provides: ['supervisor'],
   setup(api, options) {
+    const { startsPerMinute } = options;
+    const warnings = new LogBudget(api.clock, 1, (fields, message) => api.logger.warn(fields, message));
+    api.onDispose(() => warnings.close());
     const closing = new AbortController();
     const hurry = new AbortController();
     // Every instance listens to these two.
@@ -22,6 +26,13 @@ export default definePlugin({
         api,
         journal: api.collection('processes', processDocument),
         ports: new Ports(),
+        budget: new StartBudget(api.clock, startsPerMinute, () =>
+          warnings.once(
+            'budget',
+            { startsPerMinute },
+            `More than ${startsPerMinute} starts in a minute: further ones wait. See what crashes with \`rollcall ps\`, or raise the supervisor's startsPerMinute.`,
+          ),
+        ),
         logs: api.resolvePath(options.logs),
         closing: closing.signal,
         hurry: hurry.signal,

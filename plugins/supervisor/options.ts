@@ -110,6 +110,8 @@ export const supervisorOptions = z.strictObject({
     .default({}),
   /** What becomes of running programs when the registry stops. */
   onExit: z.enum(['stop', 'leave']).default('stop'),
+  /** How many programs may be started in a minute, over all services. */
+  startsPerMinute: z.int().min(1).max(100_000).default(600),
   /** The folder of the programs' output. */
   logs: z.string().min(1).max(4_096).default('./data/logs'),
 });

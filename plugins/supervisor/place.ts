@@ -40,6 +40,8 @@ export class Place {
   #isWanted = false;
   #starts = 0;
   #timer: Timer | undefined;
+  /** There while a start waits for the budget. */
+  #turnTimer: Timer | undefined;
 
   constructor(index: number, owner: PlaceOwner, context: SupervisorContext) {
     this.index = index;
@@ -75,7 +77,7 @@ export class Place {
     if (this.#context.closing.aborted) return;
     const { process } = this.#state;
     if (isWanted) {
-      if (process === 'EXITED' && this.#context.isOpen()) this.#start();
+      if (process === 'EXITED' && this.#context.isOpen()) this.#startInTurn();
     } else if (process === 'STARTING' || process === 'RUNNING') {
       this.#stop();
     } else if (process === 'BACKOFF') {
@@ -103,12 +105,14 @@ export class Place {
 
   /** The registry stops: ends what runs here. */
   async shut(): Promise<void> {
+    this.#turnTimer?.cancel();
     this.#timer?.cancel();
     await this.#stop();
   }
 
   /** The registry stops: leaves what runs here. */
   async leave(): Promise<void> {
+    this.#turnTimer?.cancel();
     this.#timer?.cancel();
     await this.#instance?.leave();
   }
@@ -127,6 +131,22 @@ export class Place {
       restarts,
       reason,
     };
+  }
+
+  /** At once, as long as the budget of all services is not used up. */
+  #startInTurn(): void {
+    if (this.#turnTimer !== undefined) return;
+    const { budget, api, closing } = this.#context;
+    const waitMs = budget.reserve();
+    if (waitMs === 0) {
+      this.#start();
+      return;
+    }
+    this.#turnTimer = api.clock.setTimer(waitMs, () => {
+      this.#turnTimer = undefined;
+      const isStillDue = this.#isWanted && this.#state.process === 'EXITED' && !closing.aborted;
+      if (isStillDue) this.#start();
+    });
   }
 
   #start(): void {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Collection, JsonObject, PluginApi } from '../../core/index.js';
 import type { Ports } from './ports.js';
 import { PROCESS_STATES } from './restart-policy.js';
+import type { StartBudget } from './start-budget.js';
 
 /** What is journalled of one instance, before it is started and after: what the next registry finds it by. */
 export const processDocument = z.object({
@@ -32,6 +33,7 @@ export interface SupervisorContext {
   readonly api: PluginApi;
   readonly journal: Collection<ProcessDocument>;
   readonly ports: Ports;
+  readonly budget: StartBudget;
   /** The folder of the programs' output, absolute. */
   readonly logs: string;
   /** Aborts when the registry stops: nothing is started or tried again from then on. */

@@ -152,7 +152,7 @@ export class Stage {
 
   async create(
     services: object,
-    options: { onExit?: string; plugins?: RegistryPlugin[] } = {},
+    options: { onExit?: string; startsPerMinute?: number; plugins?: RegistryPlugin[] } = {},
   ): Promise<Registry> {
     const { plugins = [], ...rest } = options;
     const withSpawner = Object.fromEntries(
@@ -177,7 +177,7 @@ export class Stage {
 
   async start(
     services: object,
-    options: { onExit?: string; plugins?: RegistryPlugin[] } = {},
+    options: { onExit?: string; startsPerMinute?: number; plugins?: RegistryPlugin[] } = {},
   ): Promise<Registry> {
     await this.create(services, options);
     await this.registry.start();
