@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration } from '../../core/index.js';
+import { dependencyFaults } from './dependencies.js';
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGKILL'] as const;
 const MOST_INSTANCES = 1_000;
@@ -73,6 +74,8 @@ const shape = {
     })
     .prefault({}),
   drain: duration({ max: 3_600_000 }).prefault(0),
+  /** Services of this configuration that have to run before one of this is started. */
+  dependsOn: z.array(supervisedName).max(100).default([]),
 };
 
 /** One service's spec. What it does not know is for the spawner, and checked against that one's schema at `start`. */
@@ -106,6 +109,11 @@ export const supervisorOptions = z.strictObject({
     .record(supervisedName, serviceSchema)
     .refine((services) => Object.keys(services).length <= MOST_SERVICES, {
       error: `expected at most ${MOST_SERVICES} services`,
+    })
+    .superRefine((services, context) => {
+      for (const { service, message } of dependencyFaults(services)) {
+        context.addIssue({ code: 'custom', path: [service, 'dependsOn'], message });
+      }
     })
     .default({}),
   /** What becomes of running programs when the registry stops. */

@@ -22,6 +22,8 @@ export interface PlaceOwner {
   readonly name: string;
   readonly options: ServiceOptions;
   readonly spawner: Spawner;
+  /** Which services one has to wait for before it is started; none: it may be started. */
+  readonly waitsFor: readonly string[];
   /** The place is in another state. */
   changed(): void;
 }
@@ -59,6 +61,11 @@ export class Place {
     return this.#isWanted;
   }
 
+  /** Whether one is to be started here as soon as those run that it depends on. */
+  get isHeldUp(): boolean {
+    return this.#isWanted && this.#state.process === 'EXITED' && this.#owner.waitsFor.length > 0;
+  }
+
   get isEmpty(): boolean {
     return this.#state.process === 'EXITED' && !this.#isWanted;
   }
@@ -77,7 +84,7 @@ export class Place {
     if (this.#context.closing.aborted) return;
     const { process } = this.#state;
     if (isWanted) {
-      if (process === 'EXITED' && this.#context.isOpen()) this.#startInTurn();
+      if (process === 'EXITED' && this.#mayStart) this.#startInTurn();
     } else if (process === 'STARTING' || process === 'RUNNING') {
       this.#stop();
     } else if (process === 'BACKOFF') {
@@ -118,7 +125,8 @@ export class Place {
   }
 
   line(): ProcessLine {
-    const { process: state, reason } = this.#state;
+    const { process: state } = this.#state;
+    const reason = this.isHeldUp ? `waits for ${this.#owner.waitsFor.join(', ')}` : this.#state.reason;
     const { instance, pid, port, startedAt } = this.#instance?.document ?? NOBODY;
     const restarts = Math.max(this.#starts - 1, 0);
     return {
@@ -145,8 +153,12 @@ export class Place {
     this.#turnTimer = api.clock.setTimer(waitMs, () => {
       this.#turnTimer = undefined;
       const isStillDue = this.#isWanted && this.#state.process === 'EXITED' && !closing.aborted;
-      if (isStillDue) this.#start();
+      if (isStillDue && this.#mayStart) this.#start();
     });
+  }
+
+  get #mayStart(): boolean {
+    return this.#context.isOpen() && this.#owner.waitsFor.length === 0;
   }
 
   #start(): void {

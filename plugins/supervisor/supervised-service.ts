@@ -9,6 +9,9 @@ export class SupervisedService implements PlaceOwner {
   readonly options: ServiceOptions;
   readonly spawner: Spawner;
   readonly #places: Place[] = [];
+  readonly #dependencies: SupervisedService[] = [];
+  readonly #dependents: SupervisedService[] = [];
+  #shutting: Promise<void> | undefined;
   readonly #waiters = new Set<() => void>();
 
   constructor(name: string, options: ServiceOptions, spawner: Spawner, context: SupervisorContext) {
@@ -17,6 +20,16 @@ export class SupervisedService implements PlaceOwner {
     this.spawner = spawner;
     for (let index = 0; index < options.instances.max; index++)
       this.#places.push(new Place(index, this, context));
+  }
+
+  /** Its instances are started when one of `other` runs, and stopped before those of `other`. */
+  dependOn(other: SupervisedService): void {
+    this.#dependencies.push(other);
+    other.#dependents.push(this);
+  }
+
+  get waitsFor(): readonly string[] {
+    return this.#dependencies.filter((one) => one.#running === 0).map(({ name }) => name);
   }
 
   /** Takes up one that an earlier registry started, in its former place where that is empty; false where all are full. */
@@ -39,6 +52,7 @@ export class SupervisedService implements PlaceOwner {
         place.want();
       }
     }
+    this.#needDependencies();
   }
 
   /**
@@ -51,6 +65,7 @@ export class SupervisedService implements PlaceOwner {
       const place = this.#places.find(({ isWanted }) => !isWanted);
       if (place === undefined) return undefined;
       place.want(true);
+      this.#needDependencies();
     }
     const before = this.#running;
     await this.#until(() => this.#running > before || !this.#isUnderWay, signal);
@@ -67,6 +82,7 @@ export class SupervisedService implements PlaceOwner {
 
   changed(): void {
     for (const look of [...this.#waiters]) look();
+    for (const dependent of this.#dependents) dependent.#dependencyChanged();
   }
 
   /** One after another, so that the others go on serving. */
@@ -78,8 +94,10 @@ export class SupervisedService implements PlaceOwner {
     }
   }
 
-  async shut(): Promise<void> {
-    await Promise.all(this.#places.map((place) => place.shut()));
+  /** Those that depend on it are stopped before. */
+  shut(): Promise<void> {
+    this.#shutting ??= this.#shut();
+    return this.#shutting;
   }
 
   async leave(): Promise<void> {
@@ -89,6 +107,28 @@ export class SupervisedService implements PlaceOwner {
   /** What is in its places; of a service that nobody asked for yet, the first one. */
   lines(): ProcessLine[] {
     return this.#places.filter((place) => place.index === 0 || !place.isEmpty).map((place) => place.line());
+  }
+
+  async #shut(): Promise<void> {
+    await Promise.all(this.#dependents.map((dependent) => dependent.shut()));
+    await Promise.all(this.#places.map((place) => place.shut()));
+  }
+
+  #dependencyChanged(): void {
+    for (const place of this.#places) place.want();
+    this.#needDependencies();
+  }
+
+  /** Has those run that it waits for, also where they are to run only when somebody asks. */
+  #needDependencies(): void {
+    if (!this.#places.some(({ isHeldUp }) => isHeldUp)) return;
+    for (const dependency of this.#dependencies) dependency.#need();
+  }
+
+  #need(): void {
+    if (this.#places.some(({ isWanted }) => isWanted)) return;
+    this.#places[0]?.want(true);
+    this.#needDependencies();
   }
 
   /** Waits for a change of the places that makes it true, or for the signal. */

@@ -29,6 +29,12 @@ export class Supervisor {
       const spawner = checkAgainstPlugins(name, options, api);
       this.#services.set(name, new SupervisedService(name, options, spawner, this.#context));
     }
+    for (const service of this.#services.values()) {
+      for (const name of service.options.dependsOn) {
+        const other = this.#services.get(name);
+        if (other !== undefined) service.dependOn(other);
+      }
+    }
     const documents = [...journal.entries()].map(([, document]) => document);
     const ours = documents.filter(({ home }) => home === api.services.home);
     // The elder ones keep their places: where there are too many, the newest go.
