@@ -63,8 +63,11 @@ function lost({ intervalMs, timeoutMs }: CheckRule, rounds: number, { queueMs, s
   return SLACK_MS + rounds * queueMs + stalls * (intervalMs + 2 * timeoutMs);
 }
 
-/** How long a check may wait for its turn, where all others are before it and none of them is answered. */
+/**
+ * How long a check may wait for its turn, where all others are before it and none of them is answered; and as long again,
+ * since those of another kind that come later may be let in first.
+ */
 export function queueMs(limits: Limits, checks: number, checksAtHost: number, timeoutMs: number): number {
   const all = Math.ceil(checks / limits.inFlight) + checks / limits.rate;
-  return (all + 1) * Math.ceil(checksAtHost / limits.perHost) * timeoutMs;
+  return 2 * (all + 1) * Math.ceil(checksAtHost / limits.perHost) * timeoutMs;
 }

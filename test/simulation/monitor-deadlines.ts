@@ -127,9 +127,9 @@ export class Deadlines {
     if (leftMs > this.#stallSlackMs(actor)) this.#fail(`its lease has ended ${leftMs} ms too early`, actor);
   }
 
-  /** It was removed, and nobody had asked for that. */
-  forgotten(actor: Actor, { ttlMs }: ServiceRecord): void {
-    if (this.#isMassSilent) this.#fail('it was removed in mass silence', actor);
+  /** It was removed, and nobody had asked for that. `isMassSilent`: what the registry says, which after a stall may differ. */
+  forgotten(actor: Actor, { ttlMs }: ServiceRecord, isMassSilent: boolean): void {
+    if (this.#isMassSilent && isMassSilent) this.#fail('it was removed in mass silence', actor);
     if (ttlMs === undefined) {
       this.#fail('it was removed, and has no ttl', actor);
       return;

@@ -128,7 +128,7 @@ export class Judge {
       if (actor.isLeaving) actor.isLeaving = false;
       else {
         this.counts.forgotten += 1;
-        this.deadlines.forgotten(actor, previous as ServiceRecord);
+        this.deadlines.forgotten(actor, previous as ServiceRecord, this.#isMassSilent);
       }
       return;
     }
@@ -184,12 +184,21 @@ export class Judge {
     this.deadlines.silence(this.#silence.isOn);
   }
 
+  /** What the registry says, where its time may differ from ours; else what the rule does. */
+  get #isMassSilent(): boolean {
+    return this.#hasStalled ? this.#services?.isMassSilent === true : this.#silence.isOn;
+  }
+
+  /** After a stall the registry's time differs from ours by a little, and with it who is within the window. */
+  get #hasStalled(): boolean {
+    const { windowMs, maxMs } = this.#scenario.massSilence;
+    return this.#time.stallsSince(this.#time.now - Math.max(windowMs, maxMs) - SLACK_MS) > 0;
+  }
+
   #compareSilence(): void {
     const is = this.#services?.isMassSilent === true;
     if (is === this.#silence.isOn) return;
-    // After a stall the registry's time differs from ours by a little, and with it who is within the window.
-    const { windowMs, maxMs } = this.#scenario.massSilence;
-    if (this.#time.stallsSince(this.#time.now - Math.max(windowMs, maxMs) - SLACK_MS) === 0) {
+    if (!this.#hasStalled) {
       this.fail(is ? 'it is mass silence by no rule' : 'it is not mass silence');
     } else if (is) {
       const [first] = this.#silence.falling.values();

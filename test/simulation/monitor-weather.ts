@@ -160,6 +160,8 @@ function reports(simulation: MonitorSimulation, phaseMs: number): void {
   simulation.note(`${some.length} say how they are`);
   for (const actor of some) {
     simulation.after(sometime(simulation, phaseMs), () => simulation.say(actor, world.anyStatus()));
+    // What its checks say is to change nothing of that.
+    if (chance.is(0.3)) simulation.after(sometime(simulation, phaseMs), () => world.become(actor, 'ill'));
     if (chance.is(0.7))
       simulation.after(phaseMs * (1 + chance.next()), () => simulation.say(actor, 'running'));
   }
