@@ -1,6 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { z } from 'zod';
-import { type Clock, RegistryError, type SpawnedInstance, type Spawner } from '../../../core/index.js';
+import {
+  type Clock,
+  RegistryError,
+  type SpawnedInstance,
+  type Spawner,
+  type SpawnName,
+} from '../../../core/index.js';
 import { EndWatch } from './end-watch.js';
 import { type Launched, launch } from './launch.js';
 import type { ProcessTable } from './process-table.js';
@@ -53,32 +59,52 @@ export interface ProcessSpawnerParts {
 export function createProcessSpawner(parts: ProcessSpawnerParts): Spawner<typeof processSpec> {
   const { clock, table, environment, resolvePath } = parts;
   const watch = new EndWatch(clock, table);
-  const children = new Set<ChildProcess>();
+  /** By pid; there is a handle once it is known when the child began. */
+  const children = new Map<number, { readonly child: ChildProcess; handle?: SpawnedInstance }>();
   parts.signal.addEventListener('abort', () => {
     watch.close();
     // While the registry works its children keep it alive; one that leaves them behind can end.
-    for (const child of children) child.unref();
+    for (const { child } of children.values()) child.unref();
   });
+
+  async function find(name: SpawnName): Promise<SpawnedInstance | undefined> {
+    for (const { pid, startTime, parent, host } of (await table.find?.(name)) ?? []) {
+      if (parent === process.pid) {
+        // A child of ours that this spawner did not start is another thing, such as a check.
+        const handle = children.get(pid)?.handle;
+        if (handle !== undefined) return handle;
+        continue;
+      }
+      const ref = { pid, startTime, bootId: table.bootId, host: host ?? '127.0.0.1', port: name.port };
+      if (await watch.isThere(ref)) return adopted(ref, watch);
+    }
+    return undefined;
+  }
+
   return {
     kind: 'process',
     spec: processSpec,
-    async spawn({ service, spec, port, env, logFile, signal }) {
+    async spawn({ service, instance, spec, port, env, logFile, signal }) {
       throwIfGivenUp(service, signal);
+      // By these it is found again, whatever the caller leaves out.
+      const names = { SERVICE_NAME: service, INSTANCE_ID: instance, PORT: String(port) };
       const launched = await launch({
         service,
         command: spec.command,
         cwd: resolvePath(spec.cwd ?? '.'),
-        env: { ...environment, ...spec.env, ...env },
+        env: { ...environment, ...spec.env, ...names, ...env },
         logFile,
       });
       const { child, pid, exited } = launched;
-      children.add(child);
-      exited.then(() => children.delete(child));
+      const own: { child: ChildProcess; handle?: SpawnedInstance } = { child };
+      children.set(pid, own);
+      exited.then(() => children.get(pid) === own && children.delete(pid));
       const times = await table.startTimes([pid]);
       // Of one that has ended its pid may be another's by now: '' is adopted by nobody.
       const startTime = hasExited(child) ? '' : (times.get(pid) ?? '');
       const { bootId } = table;
       const handle = ownChild(launched, { pid, startTime, bootId, host: env.HOST ?? '127.0.0.1', port });
+      own.handle = handle;
       if (signal.aborted) {
         await handle.stop('SIGKILL');
         await exited;
@@ -91,6 +117,7 @@ export function createProcessSpawner(parts: ProcessSpawnerParts): Spawner<typeof
       if (ref === undefined || ref.bootId !== table.bootId) return undefined;
       return (await watch.isThere(ref)) ? adopted(ref, watch) : undefined;
     },
+    ...(table.find !== undefined && { find }),
   };
 }
 

@@ -5,7 +5,9 @@ import {
   type ProcessStart,
   readBootId,
   readProcessStart,
+  type SpawnName,
 } from '../../../core/index.js';
+import { type NamedProcess, NameSearch } from './find-by-name.js';
 
 /** When each of some processes began, by pid, in the system's own terms. One that has ended, or is a zombie, is left out. */
 export type StartTimes = ReadonlyMap<number, string>;
@@ -15,6 +17,8 @@ export interface ProcessTable {
   /** Another one after each boot of the machine; '' where start times are wall time, which says it already. */
   readonly bootId: string;
   startTimes(pids: readonly number[]): Awaitable<StartTimes>;
+  /** Those that were started by that name, the likeliest first. Absent where the system does not say with what they began. */
+  find?(name: SpawnName): Promise<readonly NamedProcess[]>;
 }
 
 /** The table of this machine: /proc where there is one, else what `ps` says. */
@@ -24,9 +28,11 @@ export function systemProcessTable(): ProcessTable {
 
 /** Linux. A read takes no disk. */
 export function procTable(): ProcessTable {
+  const search = new NameSearch();
   return {
     bootId: readBootId(),
     startTimes: (pids) => alive(pids.map((pid) => [pid, readProcessStart(pid)])),
+    find: (name) => search.find(name),
   };
 }
 

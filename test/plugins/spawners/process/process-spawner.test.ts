@@ -1,80 +1,14 @@
 import { spawn as spawnChild } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { type SpawnInput, systemClock } from '../../../../core/index.js';
-import { createProcessSpawner } from '../../../../plugins/spawners/process/process-spawner.js';
+import type { SpawnInput } from '../../../../core/index.js';
 import { type ProcessTable, procTable, psTable } from '../../../../plugins/spawners/process/process-table.js';
-import { describeSpawner, type SpawnerUnderTest } from '../../../contracts/spawner.js';
+import { describeSpawner } from '../../../contracts/spawner.js';
 import { needs } from '../../../support/needs.js';
-
-const LISTEN =
-  "const s = require('net').createServer().listen(+process.env.PORT, process.env.HOST); process.on('SIGTERM', () => s.close());";
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** A spawner of real processes in a folder of its own. */
-async function createSubject(table: ProcessTable = procTable()) {
-  const folder = await mkdtemp(join(tmpdir(), 'rollcall-process-'));
-  const disposal = new AbortController();
-  const spawner = createProcessSpawner({
-    clock: systemClock,
-    table,
-    environment: { PATH: process.env.PATH ?? '' },
-    resolvePath: (path) => join(folder, path),
-    signal: disposal.signal,
-  });
-  let count = 0;
-  const input = async (overrides: Partial<SpawnInput<unknown>> = {}): Promise<SpawnInput<unknown>> => {
-    const port = await freePort();
-    const instance = `probe-${++count}`;
-    return {
-      service: 'probe',
-      instance,
-      spec: { command: ['node', '-e', LISTEN] },
-      port,
-      env: { PORT: String(port), HOST: '127.0.0.1', INSTANCE_ID: instance },
-      logFile: join(folder, `${instance}.log`),
-      signal: new AbortController().signal,
-      ...overrides,
-    };
-  };
-  return {
-    spawner: spawner as SpawnerUnderTest['spawner'],
-    folder,
-    input,
-    program: (code: string, overrides = {}) =>
-      input({ spec: { command: ['node', '-e', code] }, ...overrides }),
-    crashing: () => input({ spec: { command: ['node', '-e', 'process.exit(3)'] } }),
-    missing: () => input({ spec: { command: ['no-such-program-here'] } }),
-    async dispose() {
-      disposal.abort();
-      await rm(folder, { recursive: true });
-    },
-  };
-}
-
-type Subject = Awaited<ReturnType<typeof createSubject>>;
-
-async function using(run: (subject: Subject) => Promise<void>): Promise<void> {
-  const subject = await createSubject();
-  try {
-    await run(subject);
-  } finally {
-    await subject.dispose();
-  }
-}
+import { createSubject, LISTEN, untilOpen, using } from './subject.js';
 
 const ps = needs('ps', '-p', '1');
 
@@ -102,7 +36,9 @@ describe('a program', () => {
       await (await subject.spawner.spawn(input)).exited;
       delete process.env.SECRET_OF_THE_REGISTRY;
       const env = JSON.parse(await readFile(input.logFile, 'utf8'));
-      expect(Object.keys(env).sort()).toEqual(['COLOUR', 'HOST', 'INSTANCE_ID', 'PATH', 'PORT']);
+      expect(Object.keys(env).sort()).toEqual([
+        ...['COLOUR', 'HOST', 'INSTANCE_ID', 'PATH', 'PORT', 'SERVICE_NAME'],
+      ]);
       expect(env.PORT).toBe(String(input.port));
     }));
 
@@ -239,16 +175,3 @@ describe('adoption', () => {
     child.kill('SIGKILL');
   });
 });
-
-async function untilOpen(port: number, isOpen: boolean): Promise<void> {
-  for (;;) {
-    const socket = connect({ port, host: '127.0.0.1' });
-    const found = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.on('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (found === isOpen) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
