@@ -22,12 +22,12 @@ interface Candidate extends NamedProcess {
   readonly names: Names;
 }
 
-/** So many are looked at before others have their turn: some 2 ms. */
+/** So many are looked at before others have their turn: some 3 ms. */
 const SLICE = 64;
 
 /**
  * Linux: looks through /proc for processes whose environment says that they were started as an instance, for one that
- * was started but not noted before the registry died. Some 25 µs a process; all who ask in one turn share one look.
+ * was started but not noted before the registry died. Some 40 µs a process; all who ask in one turn share one look.
  */
 export class NameSearch {
   #search: Promise<Map<string, Candidate[]>> | undefined;

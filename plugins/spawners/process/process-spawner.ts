@@ -2,37 +2,17 @@ import type { ChildProcess } from 'node:child_process';
 import { z } from 'zod';
 import {
   type Clock,
+  messageOf,
   RegistryError,
   type SpawnedInstance,
   type Spawner,
   type SpawnName,
 } from '../../../core/index.js';
+import { ConditionMaker } from './conditions.js';
 import { EndWatch } from './end-watch.js';
-import { type Launched, launch } from './launch.js';
+import { type Launched, launch, startFailed } from './launch.js';
+import { processSpec } from './process-spec.js';
 import type { ProcessTable } from './process-table.js';
-
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[^\u0000]*$/, 'expected text without U+0000');
-
-/** What a service's spec says beside what the supervisor reads. */
-export const processSpec = z.strictObject({
-  /** The program and its arguments; no shell reads them. */
-  command: z
-    .array(text(32_768), {
-      error: "expected an array of a program and its arguments, such as ['node', 'app.js']",
-    })
-    .min(1, { error: 'expected at least the name of a program' })
-    .max(1_024)
-    .refine(([program]) => program !== '', {
-      error: 'expected the name of a program first, not an empty text',
-    }),
-  /** Where it runs; the folder of the config file unless it is said. */
-  cwd: text(4_096).min(1).optional(),
-  env: z.record(z.string().regex(/^[^=\u0000]{1,256}$/, 'expected a variable name'), text(32_768)).optional(),
-});
 
 /** What names a process for good: a pid comes again, together with its start time and boot it does not. */
 const refSchema = z.object({
@@ -59,6 +39,7 @@ export interface ProcessSpawnerParts {
 export function createProcessSpawner(parts: ProcessSpawnerParts): Spawner<typeof processSpec> {
   const { clock, table, environment, resolvePath } = parts;
   const watch = new EndWatch(clock, table);
+  const maker = new ConditionMaker(environment.PATH);
   /** By pid; there is a handle once it is known when the child began. */
   const children = new Map<number, { readonly child: ChildProcess; handle?: SpawnedInstance }>();
   parts.signal.addEventListener('abort', () => {
@@ -86,14 +67,18 @@ export function createProcessSpawner(parts: ProcessSpawnerParts): Spawner<typeof
     spec: processSpec,
     async spawn({ service, instance, spec, port, env, logFile, signal }) {
       throwIfGivenUp(service, signal);
+      const what = { service, command: spec.command, cwd: resolvePath(spec.cwd ?? '.') };
+      const conditions = await maker.make(spec).catch((error) => {
+        throw startFailed(what, messageOf(error), error);
+      });
+      throwIfGivenUp(service, signal);
       // By these it is found again, whatever the caller leaves out.
       const names = { SERVICE_NAME: service, INSTANCE_ID: instance, PORT: String(port) };
       const launched = await launch({
-        service,
-        command: spec.command,
-        cwd: resolvePath(spec.cwd ?? '.'),
-        env: { ...environment, ...spec.env, ...names, ...env },
+        ...what,
+        env: { ...environment, ...conditions.env, ...spec.env, ...names, ...env },
         logFile,
+        conditions,
       });
       const { child, pid, exited } = launched;
       const own: { child: ChildProcess; handle?: SpawnedInstance } = { child };

@@ -92,7 +92,7 @@ describe('a start that fails says what to do', () => {
       await expect(subject.spawner.spawn(input)).rejects.toThrow(/not executable.*chmod/);
     }));
   test('for a log file that cannot be opened', () =>
-    start({ command: ['node'] }, /log file.*Set `logs`/, { logFile: '/no/such/folder/x.log' }));
+    start({ command: ['node'] }, /log file.*Set `logs`/, { logFile: '/dev/null/x.log' }));
   test('for a command that is too long', () =>
     start({ command: ['node', ...Array.from({ length: 1_000 }, () => 'x'.repeat(32_000))] }, /too long/));
 });
