@@ -14,6 +14,7 @@ export const builtins = {
   'grpc-checker': () => import('./checkers/grpc/index.js'),
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
+  'container-spawner': () => import('./spawners/container/index.js'),
   file: () => import('./stores/file/index.js'),
 };
 
