@@ -96,7 +96,8 @@ export class Engine {
   logs(id: string, since: number, signal: AbortSignal): Promise<IncomingMessage> {
     const query = { stdout: '1', stderr: '1', follow: '1', since: since.toFixed(3) };
     const path = `/containers/${id}/logs`;
-    return this.#link.stream({ method: 'GET', path, query, timeoutMs: LOOK_MS, signal });
+    // Podman begins its answer with the first line that there is.
+    return this.#link.stream({ method: 'GET', path, query, timeoutMs: WAIT_MS, signal });
   }
 
   /** Those that have all of these labels, be they running or not. */

@@ -4,7 +4,15 @@ import { copyFile, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needsPackages } from '../../../support/needs.js';
 import { runProgram } from '../../../support/run-program.js';
+
+export const podmanHere = needsPackages(
+  'podman runc busybox-static catatonit, as root',
+  'sh',
+  '-c',
+  'test "$(id -u)" = 0 && podman --version && runc --version && catatonit --version && test -x /bin/busybox',
+);
 
 export const IMAGE = 'localhost/rollcall-probe:latest';
 

@@ -9,16 +9,8 @@ import {
 } from '../../../../core/index.js';
 import { createContainerSpawner } from '../../../../plugins/spawners/container/container-spawner.js';
 import { describeSpawner, type SpawnerUnderTest } from '../../../contracts/spawner.js';
-import { needsPackages } from '../../../support/needs.js';
 import { recordingLogger } from '../../../support/recording-logger.js';
-import { accepts, freePort, IMAGE, LISTEN, Podman, ULIMITS } from './podman.js';
-
-const podmanHere = needsPackages(
-  'podman runc busybox-static catatonit',
-  'sh',
-  '-c',
-  'podman --version && runc --version && catatonit --version && test -x /bin/busybox',
-);
+import { accepts, freePort, IMAGE, LISTEN, Podman, podmanHere, ULIMITS } from './podman.js';
 
 describe.skipIf(!podmanHere.isMet)(`container spawner, by podman${podmanHere.note}`, () => {
   let podman: Podman;
