@@ -33,6 +33,8 @@ export interface Silence {
 export interface Demand {
   readonly name: string;
   readonly waitMs: number;
+  /** Says why none runs, as far as it is known by now: the last word of it stands in the error that the askers get. */
+  explain(why: string): void;
 }
 
 /** One instance about to be started. A tap may amend `env` and `args`. */

@@ -15,6 +15,8 @@ interface Flight {
   readonly waiters: Set<Waiter>;
   /** Whether hook `demand` is being answered. */
   isAsking: boolean;
+  /** Why none runs, where that is known. */
+  why: string;
 }
 
 /**
@@ -43,7 +45,7 @@ export class Demands {
     }
     if (signal?.aborted === true) return Promise.reject(abandoned(name));
     return new Promise((resolve, reject) => {
-      const flight = this.#flights.get(name) ?? { waiters: new Set<Waiter>(), isAsking: false };
+      const flight = this.#flights.get(name) ?? { waiters: new Set<Waiter>(), isAsking: false, why: '' };
       this.#flights.set(name, flight);
       const leave = () => {
         this.#waiting -= 1;
@@ -65,7 +67,10 @@ export class Demands {
       const onAbort = () => waiter.fail(abandoned(name));
       const timer = this.#clock.setTimer(waitMs, () =>
         waiter.fail(
-          new RegistryError('NO_INSTANCE', `No instance of "${name}" was running within ${waitMs} ms.`),
+          new RegistryError(
+            'NO_INSTANCE',
+            `No instance of "${name}" was running within ${waitMs} ms${flight.why === '' ? '' : `: ${flight.why}`}.`,
+          ),
         ),
       );
       signal?.addEventListener('abort', onAbort);
@@ -100,7 +105,10 @@ export class Demands {
       this.#end(name, flight);
     };
     // A tap that fails is logged by the guard; the askers go on waiting.
-    this.#hooks.demand.promise({ name, waitMs }).then(answered, answered);
+    const explain = (why: string) => {
+      flight.why = why;
+    };
+    this.#hooks.demand.promise({ name, waitMs, explain }).then(answered, answered);
   }
 
   #end(name: string, flight: Flight): void {

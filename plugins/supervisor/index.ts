@@ -47,7 +47,7 @@ export default definePlugin({
       supervisor.reconcile();
     });
     api.hooks.unregistered.tap(({ name, instance }) => supervisor.unregistered(name, instance));
-    api.hooks.demand.tapPromise(({ name }, { signal }) => supervisor.demand(name, signal));
+    api.hooks.demand.tapPromise(({ name, explain }, { signal }) => supervisor.demand(name, explain, signal));
     api.hooks.stop.tapPromise(async ({ signal }) => {
       closing.abort();
       signal.addEventListener('abort', () => hurry.abort());

@@ -10,6 +10,7 @@ import {
   type Spawner,
 } from '../../core/index.js';
 import { orGiveUp } from './give-up.js';
+import { lastLines, sizeOf } from './last-lines.js';
 import { type ServiceOptions, spawnerPart } from './options.js';
 import { OwnFault, Papers } from './papers.js';
 import { pause } from './pause.js';
@@ -55,6 +56,8 @@ export class Instance {
   #started: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #failure: InstanceEnd | undefined;
+  /** How long the log file was when it was started. */
+  #logFrom = 0;
   #isReady = false;
   #isLeft = false;
 
@@ -76,6 +79,17 @@ export class Instance {
 
   get document(): ProcessDocument {
     return this.#papers.document;
+  }
+
+  /** What it has printed last, in a line; '' where that is nothing. */
+  lastLines(): Promise<string> {
+    return lastLines(this.#logFile, this.#logFrom);
+  }
+
+  /** What it prints. Those before it in its place have written to it, too. */
+  get #logFile(): string {
+    const { service, place } = this.document;
+    return join(this.#context.logs, service, `${place + 1}.log`);
   }
 
   /** Starts it. What becomes of that the listener is told. */
@@ -149,8 +163,9 @@ export class Instance {
     await Promise.all([
       written,
       this.#papers.register(STARTING),
-      mkdir(dirname(this.#logFile()), { recursive: true }),
+      mkdir(dirname(this.#logFile), { recursive: true }),
     ]);
+    this.#logFrom = await sizeOf(this.#logFile);
   }
 
   async #spawn(): Promise<SpawnedInstance> {
@@ -182,7 +197,7 @@ export class Instance {
       spec,
       port,
       env,
-      logFile: this.#logFile(),
+      logFile: this.#logFile,
       signal,
     });
     return orGiveUp(starting, api.clock, this.#options.ready.timeout, signal, (handle) =>
@@ -291,11 +306,6 @@ export class Instance {
 
   #signal(handle: SpawnedInstance, signal: NodeJS.Signals): Promise<void> {
     return this.#papers.attempt(signal, () => handle.stop(signal));
-  }
-
-  #logFile(): string {
-    const { service, place } = this.document;
-    return join(this.#context.logs, service, `${place + 1}.log`);
   }
 }
 

@@ -26,6 +26,8 @@ export interface PlaceOwner {
   readonly waitsFor: readonly string[];
   /** The place is in another state. */
   changed(): void;
+  /** What was in the place has died, or could not be started. */
+  failed(why: string): void;
 }
 
 /**
@@ -218,6 +220,7 @@ export class Place {
     const { logger, clock } = api;
     if (closing.aborted) return { process, reason };
     const { instance } = this.line();
+    if (process === 'BACKOFF' || process === 'FATAL') void this.#tellFailure(end.reason);
     const fields = { service: this.#owner.name, instance };
     if (process === 'BACKOFF') {
       logger.warn(fields, `${instance}: ${end.reason}. The next start is in ${Math.round(delayMs)} ms.`);
@@ -234,6 +237,16 @@ export class Place {
       queueMicrotask(() => this.want());
     }
     return { process, reason };
+  }
+
+  /** With what it last printed, which mostly says why. */
+  async #tellFailure(reason: string): Promise<void> {
+    const instance = this.#instance;
+    const name = instance?.document.instance ?? this.#owner.name;
+    const { closing } = this.#context;
+    const lines = (await instance?.lastLines()) ?? '';
+    const printed = lines === '' ? '' : `; it last printed ${JSON.stringify(lines)}`;
+    if (!closing.aborted) this.#owner.failed(`${name}: ${reason}${printed}`);
   }
 
   #turn(event: RestartEvent): number {

@@ -11,6 +11,8 @@ export class SupervisedService implements PlaceOwner {
   readonly #places: Place[] = [];
   readonly #dependencies: SupervisedService[] = [];
   readonly #dependents: SupervisedService[] = [];
+  /** Of those who wait for one to run. */
+  readonly #explainers = new Set<(why: string) => void>();
   #shutting: Promise<void> | undefined;
   readonly #waiters = new Set<() => void>();
 
@@ -57,10 +59,29 @@ export class SupervisedService implements PlaceOwner {
 
   /**
    * Somebody wants an instance that can be called, and there is none: starts one more, unless one is on its way already.
-   * Resolves to true once one runs; undefined where none will, or when the signal aborts.
+   * Resolves to true once one runs; undefined where none will, or when the signal aborts. Why none does yet goes to
+   * `explain`, again with each start that fails.
    */
-  async demand(signal: AbortSignal): Promise<true | undefined> {
-    if (this.#isFatal) return undefined;
+  async demand(explain: (why: string) => void, signal: AbortSignal): Promise<true | undefined> {
+    this.#explainers.add(explain);
+    try {
+      return await this.#demand(explain, signal);
+    } finally {
+      this.#explainers.delete(explain);
+    }
+  }
+
+  /** A start of an instance failed, or it has died. */
+  failed(why: string): void {
+    for (const explain of this.#explainers) explain(why);
+  }
+
+  async #demand(explain: (why: string) => void, signal: AbortSignal): Promise<true | undefined> {
+    const fatal = this.#places.find(({ state }) => state.process === 'FATAL');
+    if (fatal !== undefined) {
+      explain(`it was given up: ${fatal.state.reason}. \`rollcall restart ${this.name}\` starts it anew`);
+      return undefined;
+    }
     if (!this.#isUnderWay) {
       const place = this.#places.find(({ isWanted }) => !isWanted);
       if (place === undefined) return undefined;
@@ -148,10 +169,6 @@ export class SupervisedService implements PlaceOwner {
 
   get #running(): number {
     return this.#places.filter(({ state }) => state.process === 'RUNNING').length;
-  }
-
-  get #isFatal(): boolean {
-    return this.#places.some(({ state }) => state.process === 'FATAL');
   }
 
   /** Whether one is wanted that does not run yet and has not been given up. */

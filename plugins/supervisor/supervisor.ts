@@ -50,9 +50,9 @@ export class Supervisor {
     for (const service of this.#services.values()) service.reconcile();
   }
 
-  /** True once an instance of that service runs; undefined where it is not ours, or can't be started. */
-  async demand(name: string, signal: AbortSignal): Promise<true | undefined> {
-    return this.#services.get(name)?.demand(signal);
+  /** True once an instance of that service runs; undefined where it is not ours, or can't be started, and `explain` says why. */
+  async demand(name: string, explain: (why: string) => void, signal: AbortSignal): Promise<true | undefined> {
+    return this.#services.get(name)?.demand(explain, signal);
   }
 
   /** Somebody took an instance out of the registry: where it runs here, that asks to stop it. */

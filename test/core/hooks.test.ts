@@ -14,7 +14,7 @@ function setUp() {
 }
 
 const silence = { isOn: true, silent: 3, total: 4 };
-const demand: Demand = { name: 'payments', waitMs: 1_000 };
+const demand: Demand = { name: 'payments', waitMs: 1_000, explain: () => {} };
 const request = { name: 'payments', host: '127.0.0.1', port: 9000 } as RegisterRequest;
 const access = { door: 'test', verb: 'read', method: 'm', service: undefined } as AccessRequest;
 const spawn = { service: 's', env: {} } as SpawnRequest;

@@ -37,7 +37,7 @@ describe('resolve', () => {
     const answers = await Promise.all(calls);
     expect(new Set(answers).size).toBe(1);
     expect(answers[0]?.status).toBe('running');
-    expect(demands).toEqual([{ name: 'echo', waitMs: 5_000 }]);
+    expect(demands).toEqual([{ name: 'echo', waitMs: 5_000, explain: expect.any(Function) }]);
     await clock.advanceAsync(100);
     expect(clock.timers).toBe(0);
   });
