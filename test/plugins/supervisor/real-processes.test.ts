@@ -91,12 +91,18 @@ test('left behind by one registry, it is adopted by the next, whose stop ends it
   expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
 
-test('a service that is asked for starts, once', async () => {
-  await boot({ echo: { ...ECHO, instances: { min: 0, max: 1 } } });
+test('a service that a thousand ask for at the same time starts, once', async () => {
+  await boot({ echo: { ...ECHO, instances: { min: 0, max: 3 } } });
   expect(registry.services.count()).toBe(0);
-  const answers = await Promise.all(Array.from({ length: 100 }, () => registry.services.resolve('echo')));
+  const answers = await Promise.all(
+    Array.from({ length: 1_000 }, () => registry.services.resolve('echo', { waitMs: 10_000 })),
+  );
   expect(new Set(answers.map(({ instance }) => instance)).size).toBe(1);
   expect(pids()).toHaveLength(1);
+  // What answers has written its line.
+  await ask(answers[0] as ServiceRecord, 'hi');
+  const log = readFileSync(join(folder, 'data/logs/echo/1.log'), 'utf8');
+  expect(log.match(/ listens on /g)).toHaveLength(1);
 });
 
 test('a command that does not exist stops no boot, and the reason is told', async () => {
