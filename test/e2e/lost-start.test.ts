@@ -45,8 +45,8 @@ test.runIf(process.platform === 'linux')(
     await registry.start();
     const ps = async () => JSON.parse((await rollcall(['ps', '--json', '--url', registry.url])).out);
     await expect.poll(ps, WAIT).toMatchObject([{ service: 'echo', state: 'RUNNING', pid, restarts: 0 }]);
-    const log = await readFile(join(registry.folder, 'data/logs/echo/1.log'), 'utf8');
-    expect(log.match(/ listens on /g)).toHaveLength(1);
+    const log = () => readFile(join(registry.folder, 'data/logs/echo/1.log'), 'utf8');
+    await expect.poll(async () => (await log()).match(/ listens on /g), WAIT).toHaveLength(1);
 
     expect(await registry.kill('SIGTERM')).toBe(0);
     expect(readProcessStart(pid)?.isZombie ?? true).toBe(true);
