@@ -11,6 +11,7 @@ const benches: Record<string, () => Promise<BenchReport>> = {
   durable: async () => ({ rows: await (await import('./durable.js')).benchDurable() }),
   checks: async () => ({ rows: await (await import('./checks.js')).benchChecks() }),
   'crash-visible': async () => ({ rows: await (await import('./crash-visible.js')).benchCrashVisible() }),
+  'spawned-death': async () => ({ rows: await (await import('./spawned-death.js')).benchSpawnedDeath() }),
   expiry: async () => ({ rows: await (await import('./expiry.js')).benchExpiry() }),
   'xml-rpc-codec': async () => ({ rows: await (await import('./xml-rpc-codec.js')).benchXmlRpcCodec() }),
   waiters: async () => ({ rows: await (await import('./waiters.js')).benchWaiters() }),
