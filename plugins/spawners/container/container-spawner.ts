@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { open, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import {
@@ -46,6 +47,8 @@ export function createContainerSpawner({ clock, logger, socket }: ContainerSpawn
   const engine = new Engine(new EngineLink(socket, clock));
   const disposal = new AbortController();
   const closing = disposal.signal;
+  // Each container listens to it; Node takes more than ten for a leak.
+  setMaxListeners(0, closing);
   const removals = new Removals({ engine, clock, logger, closing });
   const outage = new Outage(logger, socket);
   const context: ContainerContext = { engine, clock, logger, outage, removals, closing };
