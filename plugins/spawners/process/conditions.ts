@@ -83,7 +83,7 @@ export class ConditionMaker {
       const advice =
         'Only root may take another user, raise a hard limit or go below nice 0, and in a container not even root ' +
         'without the capability (SYS_RESOURCE, SYS_NICE, SETUID). Grant it, or change the spec';
-      throw new Error(`this can't be set for it: ${text}. ${advice}`);
+      throw new Error(`its user, limits or niceness can't be set: ${text}. ${advice}`);
     }
     if (this.#tried.size >= MOST_TRIED) this.#tried.clear();
     this.#tried.add(key);

@@ -143,7 +143,7 @@ describe.skipIf(!prlimit.isMet)(`limits${prlimit.note}`, () => {
 
   test('that leave no room for the program itself are refused', () =>
     using(async (subject) => {
-      await fails(subject, { command: ['true'], limits: { memory: 1_000 } }, /can't be set for it: /);
+      await fails(subject, { command: ['true'], limits: { memory: 1_000 } }, /can't be set: /);
     }));
 });
 

@@ -130,6 +130,20 @@ describe('what has the name of the program, but is another, is not found', () =>
       expect(pidOf(await find(subject))).toBe(pid);
     }));
 
+  test('what a child of it started in a session of its own, when it is dead', () =>
+    using(async (subject) => {
+      const child = `const one = require('child_process').spawn('sleep', ['600'], { detached: true, stdio: 'inherit' });
+        console.log(one.pid + '\\n' + process.pid);`;
+      const code = `require('child_process').spawn('node', ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' });
+        require('fs').writeSync(1, process.pid + '\\n');`;
+      const pids = await orphan(subject, ['node', '-e', code], { lines: 3 });
+      const pid = pidOf(await find(subject)) as number;
+      expect(pid).toBe(pids[0]);
+      await kill(pid);
+      expect(pids.filter((one) => readProcessStart(one)?.isZombie === false)).toHaveLength(2);
+      expect(await find(subject)).toBeUndefined();
+    }));
+
   test('a daemon that it left behind, which writes to no log', () =>
     using(async (subject) => {
       const code = `const child = require('child_process').spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
