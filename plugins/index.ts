@@ -15,6 +15,7 @@ export const builtins = {
   supervisor: () => import('./supervisor/index.js'),
   'process-spawner': () => import('./spawners/process/index.js'),
   'container-spawner': () => import('./spawners/container/index.js'),
+  'ssh-spawner': () => import('./spawners/ssh/index.js'),
   file: () => import('./stores/file/index.js'),
 };
 

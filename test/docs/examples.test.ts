@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,12 @@ async function blocks(): Promise<Block[]> {
   return all;
 }
 
+const { privateKey: PRIVATE_KEY } = generateKeyPairSync('ec', {
+  namedCurve: 'P-256',
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'sec1', format: 'pem' },
+});
+
 const all = await blocks();
 const configs = all.filter(({ language, code }) => language === 'js' && /^export default \{$/m.test(code));
 
@@ -55,6 +62,9 @@ describe('a configuration shown in the docs starts as it is', () => {
         // As if Rollcall were installed there.
         await mkdir(join(folder, 'node_modules'));
         await symlink(root, join(folder, 'node_modules', 'rollcall'));
+        // A key such as a page has made by hand, for the one that needs it to boot.
+        await mkdir(join(folder, 'keys'));
+        await writeFile(join(folder, 'keys/rollcall'), PRIVATE_KEY, { mode: 0o600 });
         // The only thing changed: any free port instead of the one shown, which may be taken.
         await writeFile(join(folder, 'registry.config.mjs'), code.replace(/\bport: 8800\b/, 'port: 0'));
         const config = await loadConfig({ folder });

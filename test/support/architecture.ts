@@ -18,6 +18,7 @@ const HOMES: { readonly [name: string]: readonly string[] } = {
   re2js: ['core/microdb/pattern.ts'],
   '@grpc/grpc-js': ['plugins/checkers/grpc/'],
   'pino-pretty': ['core/logger.ts'],
+  ssh2: ['plugins/spawners/ssh/'],
   undici: ['plugins/checkers/http/request.ts'],
   // A devDependency: tests hold our codec against it (docs/adr/0005).
   xmlrpc: ['test/'],
