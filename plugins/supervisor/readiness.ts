@@ -4,32 +4,36 @@ import { pause } from './pause.js';
 
 /** A check that does not answer is given up after this, and another one made. */
 const CHECK_MS = 5_000;
-/** The first pause between two checks; it doubles up to the configured one, so that what is ready soon is seen soon. */
-const FIRST_PAUSE_MS = 10;
+/** The shortest pause between two checks. */
+const LEAST_PAUSE_MS = 5;
+/** The pause is this part of the time it has taken so far, up to the configured one: so much later at most it is seen. */
+const PART_OF_START = 1 / 8;
 
 /**
  * Resolves when the ready check of an instance passes. Rejects with SPAWN_FAILED after its timeout, saying what the last
  * check saw, or with the signal's reason.
  */
 export async function untilReady(
-  api: Pick<PluginApi, 'check' | 'clock'>,
+  api: Pick<PluginApi, 'prepareCheck' | 'clock'>,
   target: { readonly host: string; readonly port: number },
   { check, options, interval, timeout }: ServiceOptions['ready'],
   signal: AbortSignal,
 ): Promise<void> {
-  const until = api.clock.monotonic() + timeout;
+  const began = api.clock.monotonic();
+  const run = api.prepareCheck(check, options);
   let last = 'no check has ended';
-  let wait = Math.min(FIRST_PAUSE_MS, interval);
-  for (let left = timeout; left > 0; left = until - api.clock.monotonic()) {
+  for (let passed = 0; passed < timeout; passed = api.clock.monotonic() - began) {
     signal.throwIfAborted();
-    const verdict = await api
-      .check(check, target, { options, timeoutMs: Math.min(left, CHECK_MS), signal })
-      .catch((error) => ({ status: 'error', output: messageOf(error) }));
+    const left = timeout - passed;
+    const verdict = await run(target, { timeoutMs: Math.min(left, CHECK_MS), signal }).catch((error) => ({
+      status: 'error',
+      output: messageOf(error),
+    }));
     signal.throwIfAborted();
     if (verdict.status === 'running') return;
     last = verdict.output;
-    await pause(api.clock, Math.min(wait, left), signal);
-    wait = Math.min(wait * 2, interval);
+    const wait = Math.max((api.clock.monotonic() - began) * PART_OF_START, LEAST_PAUSE_MS);
+    await pause(api.clock, Math.min(wait, interval, left), signal);
   }
   signal.throwIfAborted();
   throw new RegistryError(
