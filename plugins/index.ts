@@ -16,6 +16,7 @@ export const builtins = {
   'process-spawner': () => import('./spawners/process/index.js'),
   'container-spawner': () => import('./spawners/container/index.js'),
   'ssh-spawner': () => import('./spawners/ssh/index.js'),
+  'supervisord-spawner': () => import('./spawners/supervisord/index.js'),
   file: () => import('./stores/file/index.js'),
 };
 
