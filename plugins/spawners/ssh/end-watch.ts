@@ -5,8 +5,8 @@ import type { RemoteHost } from './remote-host.js';
 import { type RemoteName, watchScript } from './scripts.js';
 
 const LOOK_MS = 250;
-/** The exit file says almost every end; processes themselves are looked at every so many times. */
-const DEEP_EVERY = 8;
+/** The exit file says almost every end. To look at 100 processes takes a shell 50 ms: that is done every so many times. */
+const DEEP_EVERY = 20;
 const ANSWER_MS = 15_000;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
