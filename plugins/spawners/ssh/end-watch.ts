@@ -69,6 +69,11 @@ export class EndWatch {
     });
   }
 
+  /** Whether a program of this id is watched. */
+  knows(id: string): boolean {
+    return this.#watched.has(id);
+  }
+
   close(): void {
     this.#closing.abort();
     this.#timer?.cancel();

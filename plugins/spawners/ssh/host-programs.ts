@@ -18,6 +18,8 @@ const START_MS = 20_000;
 const LOOK_MS = 9_000;
 const SIGNAL_MS = 9_000;
 const MOST_DOUBTFUL = 1_000;
+/** Now and then a shell ends without the answer that it was to give; what it began is ended, and it is begun again. */
+const MOST_STARTS = 3;
 /** A script that was sent may still be about to begin. */
 const SECOND_LOOK_MS = 1_000;
 
@@ -50,7 +52,12 @@ export class HostPrograms {
   }
 
   /** Starts a program; answers what names it for good. Rejects with SPAWN_FAILED, with nothing left running. */
-  async start(input: SpawnInput<SshSpec>): Promise<RemoteName> {
+  start(input: SpawnInput<SshSpec>): Promise<RemoteName> {
+    return this.#start(input, MOST_STARTS);
+  }
+
+  /** Where the answer is lost, what may have been started is ended, and it is tried again. */
+  async #start(input: SpawnInput<SshSpec>, tries: number): Promise<RemoteName> {
     const { service, instance, spec, signal, logFile } = input;
     const { folder } = this.settings;
     const id = idOf(instance);
@@ -68,7 +75,10 @@ export class HostPrograms {
     try {
       answer = await this.#host.run(nonce, script, { timeoutMs: START_MS, signal });
     } catch (error) {
-      if (error instanceof AnswerLost) await this.#undo(id);
+      if (error instanceof AnswerLost) {
+        await this.#undo(id);
+        if (tries > 1 && !signal.aborted && !this.#doubtful.has(id)) return this.#start(input, tries - 1);
+      }
       throw this.#failed(input, signal.aborted ? 'the start was given up' : messageOf(error), error);
     }
     const [verb = '', ...said] = answer;
@@ -152,6 +162,8 @@ export class HostPrograms {
 
   /** Ends what a start may have left, now or when the host answers again. */
   async #undo(id: string): Promise<void> {
+    // It ran before, so it is not what this start began.
+    if (this.#watch.knows(id)) return;
     try {
       let name = await this.#find(id);
       if (name === undefined) {
