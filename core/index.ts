@@ -32,6 +32,7 @@ export { MemoryStore } from './memory-store.js';
 export { compileSmallPattern } from './microdb/pattern.js';
 export { nearest } from './nearest.js';
 export { openFilesReserved } from './open-files.js';
+export { pause } from './pause.js';
 export {
   type Checker,
   type CheckReport,

@@ -5,6 +5,7 @@ import {
   messageOf,
   type Opinion,
   parseArgument,
+  pause,
   RegistryError,
   type SpawnedInstance,
   type Spawner,
@@ -13,7 +14,6 @@ import { orGiveUp } from './give-up.js';
 import { lastLines, sizeOf } from './last-lines.js';
 import { type ServiceOptions, spawnerPart } from './options.js';
 import { OwnFault, Papers } from './papers.js';
-import { pause } from './pause.js';
 import type { ProcessDocument, SupervisorContext } from './process-document.js';
 import { untilReady } from './readiness.js';
 import type { ProcessState } from './restart-policy.js';

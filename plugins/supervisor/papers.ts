@@ -1,5 +1,4 @@
-import { type Awaitable, messageOf, type Opinion } from '../../core/index.js';
-import { pause } from './pause.js';
+import { type Awaitable, messageOf, type Opinion, pause } from '../../core/index.js';
 import type { ProcessDocument, SupervisorContext } from './process-document.js';
 import type { ProcessState } from './restart-policy.js';
 

@@ -1,6 +1,5 @@
-import { messageOf, type PluginApi, RegistryError } from '../../core/index.js';
+import { messageOf, type PluginApi, pause, RegistryError } from '../../core/index.js';
 import type { ServiceOptions } from './options.js';
-import { pause } from './pause.js';
 
 /** A check that does not answer is given up after this, and another one made. */
 const CHECK_MS = 5_000;

@@ -5,6 +5,7 @@ import {
   type Clock,
   type Logger,
   messageOf,
+  pause,
   RegistryError,
   type SpawnedInstance,
   type Spawner,
@@ -14,7 +15,6 @@ import { containerId, Engine } from './engine.js';
 import { EngineLink, EngineRefusal } from './engine-link.js';
 import { startFailure } from './explain.js';
 import { Outage } from './outage.js';
-import { pause } from './pause.js';
 import { Removals } from './removals.js';
 import { type ContainerContext, holdContainer } from './running-container.js';
 

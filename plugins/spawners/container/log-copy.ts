@@ -1,8 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { type Clock, type Logger, messageOf } from '../../../core/index.js';
+import { type Clock, type Logger, messageOf, pause } from '../../../core/index.js';
 import type { Engine } from './engine.js';
 import { EngineRefusal } from './engine-link.js';
-import { pause } from './pause.js';
 import { payloads } from './payloads.js';
 
 export interface LogCopyParts {

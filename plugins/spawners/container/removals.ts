@@ -1,6 +1,5 @@
-import { type Clock, type Logger, messageOf } from '../../../core/index.js';
+import { type Clock, type Logger, messageOf, pause } from '../../../core/index.js';
 import type { Engine } from './engine.js';
-import { pause } from './pause.js';
 
 export interface RemovalsParts {
   readonly engine: Engine;

@@ -1,9 +1,15 @@
-import type { Clock, Exit, JsonObject, Logger, SpawnedInstance } from '../../../core/index.js';
+import {
+  type Clock,
+  type Exit,
+  type JsonObject,
+  type Logger,
+  pause,
+  type SpawnedInstance,
+} from '../../../core/index.js';
 import type { Engine } from './engine.js';
 import { EngineTimeout } from './engine-link.js';
 import { copyLog } from './log-copy.js';
 import type { Outage } from './outage.js';
-import { pause } from './pause.js';
 import type { Removals } from './removals.js';
 
 /** What all containers of a spawner share. */
