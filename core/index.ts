@@ -4,6 +4,7 @@
  */
 export { type Awaitable, andThen, isPromise } from './awaitable.js';
 export { type Clock, systemClock, type Timer } from './clock.js';
+export { commandSchema, environmentSchema, systemText } from './command.js';
 export type { ConfigInput } from './config.js';
 export { type Due, DueHeap } from './due-heap.js';
 export { ERROR_CODES, type ErrorCode, messageOf, RegistryError } from './errors.js';

@@ -1,30 +1,24 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
-import type { Checker, CheckTarget, Clock, Verdict } from '../../../core/index.js';
+import {
+  type Checker,
+  type CheckTarget,
+  type Clock,
+  commandSchema,
+  environmentSchema,
+  systemText,
+  type Verdict,
+} from '../../../core/index.js';
 import { firstLine } from './first-line.js';
 import { MOST_PRINTED, type RunningScript, runScript, type Script, type ScriptEnd } from './run-script.js';
 import { Slots } from './slots.js';
 
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[^\u0000]*$/, 'expected text without U+0000');
-
 const options = z.strictObject({
   /** The program and its arguments; no shell reads them. */
-  command: z
-    .array(text(32_768), {
-      error: "expected an array of a program and its arguments, such as ['./check.sh', '--fast']",
-    })
-    .min(1, { error: 'expected at least the name of a program' })
-    .max(1_024)
-    .refine(([program]) => program !== '', {
-      error: 'expected the name of a program first, not an empty text',
-    }),
+  command: commandSchema("['./check.sh', '--fast']"),
   /** Where it runs; the folder of the config file unless it is said. */
-  cwd: text(4_096).min(1).optional(),
-  env: z.record(z.string().regex(/^[^=\u0000]{1,256}$/, 'expected a variable name'), text(32_768)).optional(),
+  cwd: systemText(4_096).min(1).optional(),
+  env: environmentSchema.optional(),
 });
 
 export interface ScriptCheckerParts {

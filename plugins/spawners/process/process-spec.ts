@@ -1,11 +1,6 @@
 import { z } from 'zod';
+import { commandSchema, environmentSchema, systemText } from '../../../core/index.js';
 import { limitsSchema } from './limits.js';
-
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[^\u0000]*$/, 'expected text without U+0000');
 
 /** (uid_t)-1 means "leave it as it is" to the system. */
 const MOST_UID = 2 ** 32 - 2;
@@ -22,18 +17,10 @@ const user = z
 /** What a service's spec says beside what the supervisor reads. */
 export const processSpec = z.strictObject({
   /** The program and its arguments; no shell reads them. */
-  command: z
-    .array(text(32_768), {
-      error: "expected an array of a program and its arguments, such as ['node', 'app.js']",
-    })
-    .min(1, { error: 'expected at least the name of a program' })
-    .max(1_024)
-    .refine(([program]) => program !== '', {
-      error: 'expected the name of a program first, not an empty text',
-    }),
+  command: commandSchema("['node', 'app.js']"),
   /** Where it runs; the folder of the config file unless it is said. */
-  cwd: text(4_096).min(1).optional(),
-  env: z.record(z.string().regex(/^[^=\u0000]{1,256}$/, 'expected a variable name'), text(32_768)).optional(),
+  cwd: systemText(4_096).min(1).optional(),
+  env: environmentSchema.optional(),
   /** Whose rights it has; the registry's own unless it is said. */
   user: user.optional(),
   limits: limitsSchema.optional(),

@@ -1,15 +1,10 @@
 import { z } from 'zod';
+import { commandSchema, environmentSchema, systemText } from '../../../core/index.js';
 import { parseHostKey } from './host-key.js';
 
 const MOST_HOSTS = 256;
 
-const text = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[^\u0000]*$/, 'expected text without U+0000');
-
-const path = text(4_096).min(1);
+const path = systemText(4_096).min(1);
 
 const hostKey = z
   .string()
@@ -30,7 +25,7 @@ export const hostOptions = z.strictObject({
   host: z.string().min(1).max(253),
   port: z.int().min(1).max(65_535).default(22),
   /** The user there; the one who runs the registry unless it is said. */
-  user: text(256).min(1).optional(),
+  user: systemText(256).min(1).optional(),
   /** A file with an OpenSSH or PEM private key without a passphrase. */
   privateKey: path,
   hostKey,
@@ -59,22 +54,14 @@ export const sshSpec = z.strictObject({
   /** Which of the plugin's `hosts`. */
   on: z.string().min(1).max(64),
   /** The program and its arguments; no shell reads them. */
-  command: z
-    .array(text(32_768), {
-      error: "expected an array of a program and its arguments, such as ['node', 'app.js']",
-    })
-    .min(1, { error: 'expected at least the name of a program' })
-    .max(1_024)
-    .refine(([program]) => program !== '', {
-      error: 'expected the name of a program first, not an empty text',
-    })
+  command: commandSchema("['node', 'app.js']")
     // What starts it there would take the one for an option, the other for a variable.
     .refine(([program = '']) => !/^-|=/.test(program), {
       error: 'expected a program without "=" in its name or "-" before it',
     }),
   /** Where it runs, relative to the user's home there; that home unless it is said. */
   cwd: path.optional(),
-  env: z.record(z.string().regex(/^[^=\u0000]{1,256}$/, 'expected a variable name'), text(32_768)).optional(),
+  env: environmentSchema.optional(),
   /** The file there that takes what it prints, relative to the user's home. */
   log: path.optional(),
 });
